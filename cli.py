@@ -1,0 +1,298 @@
+"""The command line: one command a verb, thin; everything heavy is imported inside the command."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from functools import wraps
+
+import click
+
+from . import __version__
+
+_HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
+
+_EXTRAS = {"torch": "train", "tensorboard": "train", "onnx": "export", "onnxscript": "export"}
+"""Packages that only some commands need, and the extra that brings them."""
+
+
+def _say(text: str) -> None:
+    click.echo(f"genoscan: {text}", err=True)
+
+
+def _guarded(function: Callable) -> Callable:
+    """Run a command so that what a user can cause ends in one line on stderr and an exit code, not in a traceback."""
+
+    @wraps(function)
+    def run(*args, **kwargs):
+        from .scanner.errors import GenoscanError
+        from .scanner.writing.output import ClosedPipe
+
+        try:
+            return function(*args, **kwargs)
+        except GenoscanError as error:
+            _say(f"error: {error}")
+            sys.exit(error.exit_code)
+        except ModuleNotFoundError as error:
+            extra = _EXTRAS.get((error.name or "").split(".")[0])
+            if extra is None:
+                raise
+            _say(f"error: this command needs {error.name}: pip install 'genoscan[{extra}]'")
+            sys.exit(1)
+        except KeyboardInterrupt:
+            _say("interrupted")
+            sys.exit(130)
+        except (ClosedPipe, BrokenPipeError):
+            # The reader (head, less) has what it wanted. Keep the interpreter from flushing into the closed pipe.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(128 + signal.SIGPIPE)
+
+    return run
+
+
+@click.group(context_settings=_HELP)
+@click.version_option(__version__, prog_name="genoscan", message="%(prog)s %(version)s")
+def main() -> None:
+    """Run neural models over whole genomes and write BED tracks.
+
+    \b
+    Example:
+      genoscan scan genome.fa --model repeats -o repeats.bed.gz
+    """
+
+
+_device = click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda", "tensorrt"]),
+    default="auto",
+    show_default=True,
+    help="Where the model runs; a device that is not there is an error.",
+)
+_threads = click.option(
+    "-t", "--threads", type=click.IntRange(1), help="CPU threads [default: all this process may use]."
+)
+_batch = click.option("--batch-size", type=click.IntRange(1), help="Windows in a batch [default: by device].")
+
+
+@main.command()
+@click.argument("genomes", nargs=-1, required=True, metavar="GENOME...")
+@click.option("-m", "--model", "models", multiple=True, required=True, metavar="NAME_OR_PATH",
+              help="A bundled model's name or an .onnx file; may be given several times.")  # fmt: skip
+@click.option("-o", "--output", metavar="OUT", help="Track to write; .gz: bgzip with a CSI index [default: stdout].")
+@click.option("--out-dir", metavar="DIR", help="Folder for GENOME.MODEL.bed.gz of several genomes or models.")
+@click.option("--regions", multiple=True, metavar="REGION_OR_BED",
+              help="chr1:1,001-2,000 (1-based, inclusive), a contig, or a BED file; repeatable.")  # fmt: skip
+@_device
+@_threads
+@_batch
+@click.option("--tile-size", type=click.IntRange(1), default=2**18, show_default=True, help="Bases in a unit of work.")
+@click.option("--threshold", type=float, help="Lowest peak score of a call [default: the model's].")
+@click.option("--min-length", type=click.IntRange(1), help="Shortest call in bases [default: the model's].")
+@click.option("--format", "format_", type=click.Choice(["bed", "bedgraph"]), default="bed", show_default=True,
+              help="Calls as BED, or the raw score as bedGraph.")  # fmt: skip
+@click.option("-q", "--quiet", is_flag=True, help="No progress, no summary; warnings and errors only.")
+@_guarded
+def scan(genomes, models, output, out_dir, regions, device, threads, batch_size, tile_size, threshold, min_length,
+         format_, quiet):  # fmt: skip
+    """Scan genomes (FASTA, plain, bgzip or gzip; - for stdin) with a model and write a track.
+
+    \b
+    Examples:
+      genoscan scan genome.fa --model repeats > repeats.bed
+      genoscan scan genome.fa.gz --model repeats -o repeats.bed.gz --regions chr1:1,001-2,000
+      genoscan scan a.fa b.fa --model repeats --model my.onnx --out-dir tracks/
+    """
+    from .scanner.batch import scan_all
+    from .scanner.scan import ScanOptions
+
+    options = ScanOptions(tuple(regions), threads, tile_size, threshold, min_length, format_)
+    scan_all(genomes, models, output, out_dir, device, batch_size, options, quiet)
+
+
+@main.group(invoke_without_command=True)
+@click.pass_context
+@_guarded
+def models(context: click.Context) -> None:
+    """List the bundled models.
+
+    \b
+    Examples:
+      genoscan models
+      genoscan models show repeats
+    """
+    if context.invoked_subcommand is not None:
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    from .scanner.catalogue import bundled_models
+    from .scanner.inference.session import read_card
+
+    table = Table("model", "version", "task", "window", "what it does", box=None, pad_edge=False)
+    for name, path in bundled_models().items():
+        card = read_card(path)
+        table.add_row(name, card.version, card.task, f"{card.window:,} bp", card.description)
+    Console(soft_wrap=not sys.stdout.isatty()).print(table)
+
+
+@models.command("show")
+@click.argument("name")
+@_guarded
+def show_model(name: str) -> None:
+    """Print the card of a bundled model or an .onnx file as JSON.
+
+    \b
+    Example:
+      genoscan models show repeats
+    """
+    from .scanner.catalogue import find_model
+    from .scanner.inference.session import read_card
+
+    click.echo(read_card(find_model(name)).model_dump_json(indent=2))
+
+
+@main.command()
+@click.option(
+    "-m", "--model", default="repeats", show_default=True, metavar="NAME_OR_PATH", help="The model to measure."
+)
+@click.option("--genome", metavar="FASTA", help="Sequence to scan [default: 8 Mb made on the spot].")
+@_device
+@_threads
+@_batch
+@click.option("--seconds", type=click.FloatRange(0.1), default=6.0, show_default=True, help="Time for each stage.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout instead of the table.")
+@_guarded
+def bench(model, genome, device, threads, batch_size, seconds, as_json):
+    """Measure a model: the bare session, encoding alone, and the whole scan.
+
+    \b
+    Example:
+      genoscan bench --model repeats --genome genome.fa --json
+    """
+    import json
+    import tempfile
+    from pathlib import Path
+
+    from .scanner.catalogue import find_model
+    from .scanner.inference.session import open_model
+    from .scanner.reading.genome import open_genome
+    from .scanner.throughput import measure
+
+    opened = open_model(find_model(model), device, batch_size)
+    with tempfile.TemporaryDirectory(prefix="genoscan-") as folder:
+        if genome is None:
+            from .training.data.demo import write_demo
+
+            genome = str(write_demo(Path(folder), 8_000_000, 1).genome)
+        with open_genome(genome) as reading:
+            measured = measure(opened, reading, threads, seconds)
+    if as_json:
+        click.echo(json.dumps(measured.to_dict(), indent=2))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=f"{measured.model} on {measured.device}, {measured.threads} threads", box=None)
+    table.add_column("stage")
+    table.add_column("Mb/s", justify="right")
+    for label, value in (
+        ("bare session", measured.session),
+        ("encoding", measured.encoding),
+        ("whole scan", measured.scan),
+    ):
+        table.add_row(label, f"{value:.2f}")
+    table.add_row("whole scan / slowest stage", f"{measured.share_of_slowest:.0%}")
+    table.add_row("whole scan / bound of shared cores", f"{measured.share_of_bound:.0%}")
+    Console().print(table)
+
+
+@main.command()
+@click.option("-o", "--out-dir", default="demo", show_default=True, metavar="DIR", help="Where genome and track go.")
+@click.option("--bases", type=click.IntRange(10_000), default=2_000_000, show_default=True, help="Size of the genome.")
+@click.option("--seed", type=int, default=1, show_default=True)
+@click.option("--no-scan", is_flag=True, help="Only write the genome and its truth.")
+@_threads
+@_guarded
+def demo(out_dir, bases, seed, no_scan, threads):
+    """Simulate a small genome with known repeats, scan it, and say how many were found.
+
+    \b
+    Example:
+      genoscan demo --out-dir demo
+    """
+    from pathlib import Path
+
+    from .training.data.demo import covered_shares, write_demo
+
+    made = write_demo(Path(out_dir), bases, seed)
+    click.echo(f"genome  {made.genome} ({bases / 1e6:.1f} Mb)\ntruth   {made.truth} ({made.repeats} repeats)")
+    if no_scan:
+        return
+    from .scanner.catalogue import find_model
+    from .scanner.inference.session import open_model
+    from .scanner.reading.genome import open_genome
+    from .scanner.scan import ScanOptions, scan_to_track
+
+    track = Path(out_dir) / "demo.repeats.bed"
+    with open_genome(made.genome) as genome:
+        counts = scan_to_track(genome, open_model(find_model("repeats")), str(track), ScanOptions(threads=threads))
+    shares = covered_shares(made.truth, track)
+    click.echo(
+        f"track   {track} ({counts.calls} calls)\n"
+        f"found   {(shares >= 0.5).sum()} of {len(shares)} true repeats by half of their bases or more, "
+        f"{(shares > 0).sum()} touched\n"
+        f"speed   {counts.bases / 1e6 / counts.seconds:.1f} Mb/s"
+    )
+
+
+@main.group()
+def train() -> None:
+    """Train a model."""
+
+
+@train.command("repeats")
+@click.option(
+    "--recipe", default="repeats", show_default=True, metavar="NAME_OR_TOML", help="A bundled recipe or a file."
+)
+@click.option("--background", "backgrounds", multiple=True, metavar="FASTA",
+              help="Genome whose composition the simulated backgrounds take; repeatable.")  # fmt: skip
+@click.option(
+    "-o", "--out", required=True, metavar="DIR", help="Run folder: checkpoints, log, metrics. Resumed if there."
+)
+@click.option("--time-limit", type=click.FloatRange(0, min_open=True), metavar="MINUTES",
+              help="Stop cleanly after this long; the same command goes on.")  # fmt: skip
+@_threads
+@_guarded
+def train_repeats(recipe, backgrounds, out, time_limit, threads):
+    """Train the tandem-repeat network on simulated genomes.
+
+    \b
+    Example:
+      genoscan train repeats --background hg38.fa --background yeast.fa -o runs/repeats
+    """
+    from pathlib import Path
+
+    from .training.fit import fit
+
+    fit(recipe, Path(out), backgrounds, time_limit=time_limit, threads=threads)
+
+
+@main.command()
+@click.argument("checkpoint")
+@click.option("-o", "--output", required=True, metavar="ONNX", help="The model to write.")
+@click.option("--precision", type=click.Choice(["fp32", "fp16", "int8"]), default="fp32", show_default=True)
+@_guarded
+def export(checkpoint, output, precision):
+    """Turn a checkpoint into a checked .onnx with its card inside.
+
+    \b
+    Example:
+      genoscan export runs/repeats/best.pt -o repeats.onnx --precision int8
+    """
+    from pathlib import Path
+
+    from .export.export import export_model
+
+    click.echo(export_model(Path(checkpoint), Path(output), precision))

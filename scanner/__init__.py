@@ -1,0 +1,1 @@
+"""From a genome to a track. NumPy, Numba, pyfaidx, ONNX Runtime; never torch."""

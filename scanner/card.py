@@ -1,0 +1,163 @@
+"""What an .onnx says about itself: the model card in its metadata.
+
+The card is JSON under the metadata key ``genoscan``. It holds all that is needed to scan with the model: how bases
+become tensors, how windows lie on a contig, what the outputs mean, how calls are made from them, and where the model
+comes from. A card is checked when it is read; an error names the field.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from .errors import GenoscanError
+
+CARD_KEY = "genoscan"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SpectrumInput(_Part):
+    """Lag spectrum (`encoding.spectrum`): one tensor uint8 (batch, window // 16, features)."""
+
+    kind: Literal["spectrum"] = "spectrum"
+    lags: int = Field(gt=0, multiple_of=64, description="largest lag in bases")
+
+
+class KmerInput(_Part):
+    """k-mer tokens: one tensor int64 (batch, tokens).
+
+    A token is ``offset`` plus the k-mer's rank with ``letters`` as digits, first base most significant. A k-mer
+    with an unknown base is the token ``unknown``. ``prefix`` and ``suffix`` (CLS, SEP) stand around each window.
+    """
+
+    kind: Literal["kmer"] = "kmer"
+    k: int = Field(ge=1, le=12)
+    stride: int = Field(ge=1, description="bases from one token to the next; 1 = overlapping, k = side by side")
+    letters: str = Field(default="ACGT", pattern="^[ACGT]{4}$")
+    offset: int = Field(default=0, ge=0)
+    unknown: int = Field(ge=0)
+    prefix: tuple[int, ...] = ()
+    suffix: tuple[int, ...] = ()
+
+
+class NucleotideInput(_Part):
+    """Bases as they are: ``one-hot`` float32 (batch, 4, window) with N all zero, or ``codes`` int64 (batch, window)."""
+
+    kind: Literal["nucleotide"] = "nucleotide"
+    layout: Literal["one-hot", "codes"] = "one-hot"
+
+
+ModelInput = Annotated[SpectrumInput | KmerInput | NucleotideInput, Field(discriminator="kind")]
+
+
+class Output(_Part):
+    """What the logits mean. Model outputs are float32 (batch, outputs), or (batch, window / bin, outputs) per bin."""
+
+    names: tuple[str, ...] = Field(min_length=1)
+    activation: Literal["sigmoid", "softmax", "identity"]
+    bin: int = Field(ge=1, description="bases per score; per-window tasks: the step")
+    called: tuple[str, ...] = Field(default=(), description="outputs that become calls; empty: all of them")
+
+
+class Calling(_Part):
+    """Defaults of interval calling, in the units of the activated score and in bases."""
+
+    threshold: float = Field(description="a call holds at least one bin that scores this or more")
+    extend: float = Field(description="a call reaches as far as bins score this or more; at most the threshold")
+    gap: int = Field(default=0, ge=0, description="intervals at most this many bases apart are one call")
+    min_length: int = Field(default=1, ge=1)
+
+
+class Track(_Part):
+    """How calls look: the BED name (the output's own name where empty), and the scores that become 0 and 1000."""
+
+    name: str = ""
+    score_range: tuple[float, float] = (0.0, 1.0)
+    color: str = Field(default="0,0,0", pattern=r"^\d{1,3},\d{1,3},\d{1,3}$")
+
+
+class Provenance(_Part):
+    """Where a model comes from."""
+
+    data: str = ""
+    metrics: dict[str, float] = {}
+    held_out: str = ""
+    licence: str = ""
+    code_version: str = ""
+    date: str = ""
+    precision: Literal["fp32", "fp16", "int8"] = "fp32"
+    parity: dict[str, float] = {}
+
+
+class ModelCard(_Part):
+    """A model's card.
+
+    Windows: the model reads ``window`` bases; the middle ``step`` of them get scores and ``context`` bases on either
+    side are read only, so window = step + 2 * context. Windows lie on a grid of ``step`` bases from each contig's
+    start. A per-bin model whose network is indifferent to what lies beyond a contig may take contigs that fit into one
+    window in a shorter one: ``shortest_window`` (window divided by a power of two) says how short.
+    """
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    version: str
+    description: str = ""
+    task: Literal["segmentation", "classification", "regression"]
+    input: ModelInput
+    window: int = Field(gt=0)
+    step: int = Field(gt=0)
+    context: int = Field(ge=0)
+    shortest_window: int | None = None
+    strand: Literal["both", "forward", "symmetric"] = Field(
+        description="both: each strand is scored; forward: only the given one; symmetric: the answer has no strand"
+    )
+    max_unknown: float = Field(default=0.5, ge=0, le=1, description="windows with a larger share of N are skipped")
+    output: Output
+    calling: Calling
+    track: Track = Track()
+    provenance: Provenance = Provenance()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> ModelCard:
+        def require(condition: bool, field: str, problem: str) -> None:
+            if not condition:
+                raise ValueError(f"{field}: {problem}")
+
+        require(self.window == self.step + 2 * self.context, "window", "must be step + 2 * context")
+        require(self.calling.extend <= self.calling.threshold, "calling.extend", "must not exceed calling.threshold")
+        require(self.track.score_range[0] < self.track.score_range[1], "track.score_range", "must rise")
+        unknown = set(self.output.called) - set(self.output.names)
+        require(not unknown, "output.called", f"{', '.join(sorted(unknown))} is not among output.names")
+        require(len(set(self.output.names)) == len(self.output.names), "output.names", "must be distinct")
+        if self.task == "segmentation":
+            sizes = self.step % self.output.bin == 0 and self.context % self.output.bin == 0
+            require(sizes, "output.bin", "must divide step and context")
+        else:
+            require(self.output.bin == self.step, "output.bin", f"must be the step for {self.task}")
+            require(self.shortest_window is None, "shortest_window", f"is not for {self.task}")
+        if self.shortest_window is not None:
+            ratio, rest = divmod(self.window, self.shortest_window)
+            whole = rest == 0 and ratio & (ratio - 1) == 0
+            require(whole, "shortest_window", "must be the window divided by a power of two")
+        if isinstance(self.input, SpectrumInput):
+            smallest = self.shortest_window or self.window
+            require(smallest % 16 == 0, "window", "must be a multiple of 16 bases for a spectrum")
+        return self
+
+    def to_json(self) -> str:
+        return self.model_dump_json()
+
+
+def parse_card(text: str, source: str) -> ModelCard:
+    """The card in ``text``; `GenoscanError` names ``source`` and the field that is wrong."""
+    try:
+        return ModelCard.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        field = ".".join(str(part) for part in first["loc"]) or "card"
+        message = first["msg"].removeprefix("Value error, ")
+        place = message if field == "card" and ": " in message else f"{field}: {message}"
+        raise GenoscanError(f"{source}: wrong model card: {place}") from None

@@ -1,0 +1,15 @@
+"""Errors that a user can act on: one clear line that names the file, the record and what to do."""
+
+from __future__ import annotations
+
+
+class GenoscanError(Exception):
+    """Something outside the program is wrong: an input, a model, a disk. The command ends with exit code 1."""
+
+    exit_code = 1
+
+
+class UsageError(GenoscanError):
+    """The command was called with something it cannot mean. The command ends with exit code 2."""
+
+    exit_code = 2

@@ -1,0 +1,87 @@
+"""Which ONNX Runtime execution providers a device name means, and whether this machine has the device."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+from pathlib import Path
+
+DEVICES = ("auto", "cpu", "cuda", "tensorrt")
+
+
+def cuda_device_count() -> int:
+    """CUDA devices that the driver reports; 0 without a driver. Does not load the CUDA runtime."""
+    try:
+        driver = ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    except OSError:
+        return 0
+    count = ctypes.c_int(0)
+    if driver.cuInit(0) != 0 or driver.cuDeviceGetCount(ctypes.byref(count)) != 0:
+        return 0
+    return count.value
+
+
+def available_threads() -> int:
+    """CPUs that this process may run on (its affinity), not those that the machine has."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def engine_cache() -> Path:
+    """Where TensorRT engines are kept between runs: GENOSCAN_CACHE, or genoscan/ in the user's cache folder."""
+    base = os.environ.get("GENOSCAN_CACHE")
+    if base:
+        return Path(base) / "tensorrt"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "genoscan" / "tensorrt"
+
+
+def provider_options(
+    device: str, *, half: bool, input_name: str, smallest: tuple[int, ...], largest: tuple[int, ...]
+) -> list[tuple[str, dict[str, str]]]:
+    """Providers for ``device`` ('cpu', 'cuda' or 'tensorrt'), most wanted first.
+
+    smallest, largest: the tensor shapes that will be run, for TensorRT's optimisation profile, so that it builds one
+    engine and never again. TF32 is off: it would cost FP32 models three digits.
+    """
+    cpu: tuple[str, dict[str, str]] = ("CPUExecutionProvider", {})
+    cuda = (
+        "CUDAExecutionProvider",
+        {
+            "arena_extend_strategy": "kSameAsRequested",
+            "cudnn_conv_algo_search": "HEURISTIC",
+            "do_copy_in_default_stream": "1",
+            "use_tf32": "0",
+        },
+    )
+    if device == "cpu":
+        return [cpu]
+    if device == "cuda":
+        return [cuda, cpu]
+
+    def profile(shape: tuple[int, ...]) -> str:
+        return f"{input_name}:" + "x".join(map(str, shape))
+
+    cache = str(engine_cache())
+    tensorrt = (
+        "TensorrtExecutionProvider",
+        {
+            "trt_fp16_enable": "1" if half else "0",
+            "trt_engine_cache_enable": "1",
+            "trt_engine_cache_path": cache,
+            "trt_timing_cache_enable": "1",
+            "trt_timing_cache_path": cache,
+            "trt_profile_min_shapes": profile(smallest),
+            "trt_profile_opt_shapes": profile(largest),
+            "trt_profile_max_shapes": profile(largest),
+        },
+    )
+    return [tensorrt, cuda, cpu]
+
+
+PROVIDER_OF = {
+    "cpu": "CPUExecutionProvider",
+    "cuda": "CUDAExecutionProvider",
+    "tensorrt": "TensorrtExecutionProvider",
+}

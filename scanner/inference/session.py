@@ -1,0 +1,256 @@
+"""An ONNX Runtime session for a genoscan model: opened, checked against its card, and run on batches."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from onnxruntime.capi import onnxruntime_pybind11_state as ort_state
+
+from ..card import CARD_KEY, ModelCard, parse_card
+from ..encoding.encoder import Encoder, encoder
+from ..errors import GenoscanError, UsageError
+from .devices import PROVIDER_OF, cuda_device_count, engine_cache, provider_options
+
+ORT_ERRORS = tuple(
+    getattr(ort_state, name)
+    for name in (
+        "EPFail",
+        "Fail",
+        "InvalidArgument",
+        "InvalidGraph",
+        "InvalidProtobuf",
+        "NoModel",
+        "NoSuchFile",
+        "NotImplemented",
+        "RuntimeException",
+    )
+)
+_TENSOR_DTYPES = {
+    "tensor(uint8)": np.dtype(np.uint8),
+    "tensor(int64)": np.dtype(np.int64),
+    "tensor(float)": np.dtype(np.float32),
+}
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model ready to scan. ``run`` takes one batch tensor and gives raw outputs as float32; thread-safe."""
+
+    path: str
+    sha256: str
+    card: ModelCard
+    encoder: Encoder
+    device: str
+    batch_size: int
+    run: Callable[[np.ndarray], np.ndarray]
+
+    def rows(self, window: int) -> int:
+        """Windows in a batch of this many bases a window: shorter windows, more of them, the same work."""
+        return self.batch_size * (self.card.window // window)
+
+
+def choose_device(wanted: str) -> str:
+    """'auto' becomes 'cuda' where a CUDA device and a CUDA build of ONNX Runtime are there, else 'cpu'."""
+    if wanted != "auto":
+        return wanted
+    built = PROVIDER_OF["cuda"] in onnxruntime.get_available_providers()
+    return "cuda" if built and cuda_device_count() else "cpu"
+
+
+def default_batch_size(device: str, window: int) -> int:
+    """Windows in a batch: about 32 kb of sequence on a CPU (activations stay in the cache), 1 Mb on a GPU."""
+    bases = 2**15 if device == "cpu" else 2**20
+    return max(1, bases // window)
+
+
+def open_model(
+    path: str | Path,
+    device: str = "auto",
+    batch_size: int | None = None,
+    card: ModelCard | None = None,
+) -> Model:
+    """Open an .onnx, check it against its card (or ``card`` where given) and try it once.
+
+    Raises `GenoscanError` naming the file for a missing or corrupt file, a missing or wrong card, a model whose
+    tensors are not what its card says, and a device that ONNX Runtime cannot use: there is no silent fallback.
+    """
+    path = str(path)
+    content = _read_file(path)
+    onnxruntime.set_default_logger_severity(4)
+    if card is None:
+        card = _card_of(path, content)
+    device = choose_device(device)
+    _require_device(device)
+    encode = encoder(card)
+    rows = batch_size or default_batch_size(device, card.window)
+    session = _create_session(path, content, card, encode, device, rows)
+    rows = _check_input(path, session, card, encode, rows, asked=batch_size is not None)
+    run = _runner(path, session, device)
+    _check_output(path, run, card, encode, rows)
+    return Model(path, hashlib.sha256(content).hexdigest(), card, encode, device, rows, run)
+
+
+def read_card(path: str | Path) -> ModelCard:
+    """The card of an .onnx file; errors as for `open_model`."""
+    return _card_of(str(path), _read_file(str(path)))
+
+
+def _read_file(path: str) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise GenoscanError(f"{path}: cannot read the model: {error.strerror or error}") from None
+
+
+def _card_of(path: str, content: bytes) -> ModelCard:
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    try:
+        session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except ORT_ERRORS as error:
+        raise GenoscanError(f"{path}: not a readable ONNX model: {_first_line(error)}") from None
+    text = session.get_modelmeta().custom_metadata_map.get(CARD_KEY)
+    if text is None:
+        raise GenoscanError(f"{path}: the model has no genoscan card in its metadata; make one with `genoscan export`")
+    return parse_card(text, path)
+
+
+def _require_device(device: str) -> None:
+    if device == "cpu":
+        return
+    provider = PROVIDER_OF.get(device)
+    if provider is None:
+        raise UsageError(f"unknown device '{device}': choose one of auto, {', '.join(PROVIDER_OF)}")
+    if provider not in onnxruntime.get_available_providers():
+        raise GenoscanError(f"--device {device}: this build of ONNX Runtime has no {provider}; install onnxruntime-gpu")
+    if cuda_device_count() == 0:
+        raise GenoscanError(f"--device {device}: no CUDA device is visible (see nvidia-smi); use --device cpu")
+    onnxruntime.preload_dlls()  # CUDA and cuDNN from pip packages, where they are installed
+    if device == "tensorrt":
+        engine_cache().mkdir(parents=True, exist_ok=True)
+
+
+def _create_session(
+    path: str, content: bytes, card: ModelCard, encode: Encoder, device: str, rows: int
+) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    # One thread a run: the scanner runs several batches side by side, which scales better than splitting each.
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    shortest = card.shortest_window or card.window
+    many = rows * (card.window // shortest)
+    providers = provider_options(
+        device,
+        half=card.provenance.precision == "fp16",
+        input_name=encode.name,
+        smallest=(rows, *encode.window_shape(shortest)),
+        largest=(many, *encode.window_shape(card.window)),
+    )
+    try:
+        session = onnxruntime.InferenceSession(content, options, providers=providers)
+    except ORT_ERRORS as error:
+        raise GenoscanError(f"{path}: ONNX Runtime cannot run the model on {device}: {_first_line(error)}") from None
+    if session.get_providers()[0] != PROVIDER_OF[device]:
+        raise GenoscanError(
+            f"--device {device}: ONNX Runtime could not start {PROVIDER_OF[device]} (it offers "
+            f"{', '.join(session.get_providers())}); check that CUDA and cuDNN match: pip install 'genoscan[{device}]'"
+        )
+    return session
+
+
+def _check_input(
+    path: str, session: onnxruntime.InferenceSession, card: ModelCard, encode: Encoder, rows: int, *, asked: bool
+) -> int:
+    """The batch size to use, once the graph's input is known to be what the card says."""
+    inputs = session.get_inputs()
+    described = ", ".join(f"{one.name} {one.type}{one.shape}" for one in inputs)
+    wanted = ["batch", *encode.window_shape(card.window)]
+    problem = f"{path}: the model's input does not match its card: it takes {described}, the card says " + (
+        f"{card.input.kind} of {card.window} bases, {encode.dtype} {wanted}"
+    )
+    if len(inputs) != 1 or _TENSOR_DTYPES.get(inputs[0].type) != encode.dtype:
+        raise GenoscanError(problem)
+    shape = inputs[0].shape
+    if len(shape) != len(wanted):
+        raise GenoscanError(problem)
+    for have, want in zip(shape[1:], wanted[1:], strict=True):
+        if isinstance(have, int) and have != want:
+            raise GenoscanError(problem)
+    if isinstance(shape[0], int):
+        if asked and rows != shape[0]:
+            raise UsageError(f"{path}: the model is made for batches of {shape[0]}; leave out --batch-size")
+        return shape[0]
+    return rows
+
+
+def _check_output(
+    path: str, run: Callable[[np.ndarray], np.ndarray], card: ModelCard, encode: Encoder, rows: int
+) -> None:
+    """One run on unknown bases: the output's shape must be what the card says, in the shape that will be used."""
+    tensor = np.zeros((rows, *encode.window_shape(card.window)), dtype=encode.dtype)
+    encode.encode(np.full((1, card.window), 4, dtype=np.uint8), tensor)
+    outputs = run(tensor)
+    names = len(card.output.names)
+    wanted = (rows, names)
+    if card.task == "segmentation":
+        wanted = (rows, card.window // card.output.bin, names)
+    if outputs.shape != wanted:
+        raise GenoscanError(
+            f"{path}: the model's output does not match its card: shape {list(outputs.shape)} for {card.window} "
+            f"bases, the card's task, output.names and output.bin ask for {list(wanted)}"
+        )
+
+
+def _runner(path: str, session: onnxruntime.InferenceSession, device: str) -> Callable[[np.ndarray], np.ndarray]:
+    name, output = session.get_inputs()[0].name, session.get_outputs()[0].name
+
+    def checked(call: Callable[[np.ndarray], np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:
+        def run(batch: np.ndarray) -> np.ndarray:
+            try:
+                result = call(batch)
+            except ORT_ERRORS as error:
+                raise GenoscanError(
+                    f"{path}: the model failed on a batch of shape {list(batch.shape)}: {_first_line(error)}"
+                ) from None
+            if not np.isfinite(result).all():
+                raise GenoscanError(f"{path}: the model gave NaN or infinite scores; try an fp32 export")
+            return result
+
+        return run
+
+    if device == "cpu":
+        return checked(lambda batch: session.run([output], {name: batch})[0])
+    return checked(_bound(session, name, output))
+
+
+def _bound(session: onnxruntime.InferenceSession, name: str, output: str) -> Callable[[np.ndarray], np.ndarray]:
+    """A run through IO binding: each thread keeps its input buffers on the device, one for each batch shape."""
+    local = threading.local()
+
+    def run(batch: np.ndarray) -> np.ndarray:
+        kept = local.__dict__.setdefault("bindings", {})
+        if batch.shape not in kept:
+            value = onnxruntime.OrtValue.ortvalue_from_numpy(batch, "cuda", 0)
+            binding = session.io_binding()
+            binding.bind_ortvalue_input(name, value)
+            binding.bind_output(output, "cuda", 0)
+            kept[batch.shape] = (binding, value)
+        else:
+            kept[batch.shape][1].update_inplace(batch)
+        binding = kept[batch.shape][0]
+        session.run_with_iobinding(binding)
+        return binding.copy_outputs_to_cpu()[0]
+
+    return run
+
+
+def _first_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]

@@ -1,0 +1,43 @@
+"""What a person sees of a scan on stderr: a progress bar on a terminal, otherwise one summary line."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from .pipeline import TileResult
+
+
+def say(text: str) -> None:
+    """One line on stderr."""
+    print(f"genoscan: {text}", file=sys.stderr, flush=True)
+
+
+def readable_bases(bases: float) -> str:
+    """'950 b', '12.2 kb', '3.1 Mb', '3.1 Gb'."""
+    for size, unit in ((1e9, "Gb"), (1e6, "Mb"), (1e3, "kb")):
+        if bases >= size:
+            return f"{bases / size:,.1f} {unit}"
+    return f"{bases:.0f} b"
+
+
+@contextmanager
+def progress_bar(label: str, total: int, shown: bool) -> Iterator[Callable[[TileResult], None]]:
+    """A bar of ``total`` bases on stderr, advanced by each tile's result; nothing unless ``shown``."""
+    if not shown:
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.text import Text
+
+    class Speed(ProgressColumn):
+        def render(self, task):
+            done = f"{readable_bases(task.completed)} of {readable_bases(task.total or 0)}"
+            return Text(f"{done}  {(task.speed or 0) / 1e6:.1f} Mb/s")
+
+    columns = TextColumn("{task.description}"), BarColumn(), Speed(), TimeRemainingColumn()
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(label, total=total)
+        yield lambda result: bar.advance(task, result.tile.bases)

@@ -1,0 +1,137 @@
+"""How fast each stage and the whole scan are: what `genoscan bench` measures."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from .encoding.nucleotides import reverse_complement
+from .inference.devices import available_threads
+from .inference.session import Model
+from .reading.genome import Genome
+from .scan import Counts, ScanOptions, intervals_of, scan_chunks
+
+BURN_IN = 2
+
+
+@dataclass(frozen=True)
+class Throughput:
+    """Speeds in Mb of scored sequence a second; shares are of the bound they are named after.
+
+    session: the bare ONNX Runtime session on batches made beforehand, as many runs side by side as there are threads.
+    encoding: reading nothing, encoding alone, on the same threads.
+    slowest_stage: the smaller of the two: what a pipeline could reach whose stages have processors of their own.
+    shared_bound: what it can reach where both stages share the same CPU cores: 1 / (1/session + 1/encoding); on a
+        GPU, the slowest stage.
+    """
+
+    model: str
+    device: str
+    threads: int
+    batch_size: int
+    bases: int
+    session: float
+    encoding: float
+    scan: float
+    slowest_stage: float
+    shared_bound: float
+
+    @property
+    def share_of_slowest(self) -> float:
+        return self.scan / self.slowest_stage
+
+    @property
+    def share_of_bound(self) -> float:
+        return self.scan / self.shared_bound
+
+    def to_dict(self) -> dict:
+        return {**asdict(self), "share_of_slowest": self.share_of_slowest, "share_of_bound": self.share_of_bound}
+
+
+def measure(model: Model, genome: Genome, threads: int | None, seconds: float, rounds: int = 3) -> Throughput:
+    """Measure all three on the same threads; each is the best of ``rounds`` to step over other processes' noise."""
+    threads = threads or available_threads()
+    batches = _batches(model, genome)
+    tensors = [_tensor(model, codes) for codes in batches]
+    passes = 2 if model.card.strand == "both" else 1
+    per_batch = model.batch_size * model.card.step / passes
+    shortest = seconds / rounds
+
+    def encode_one(number: int) -> None:
+        codes = batches[number % len(batches)]
+        model.encoder.encode(reverse_complement(codes) if passes == 2 else codes, _scratch(model))
+
+    def run_one(number: int) -> None:
+        model.run(tensors[number % len(tensors)])
+
+    session = max(_rate(run_one, threads, shortest) for _ in range(rounds)) * per_batch / 1e6
+    encoding = max(_rate(encode_one, threads, shortest) for _ in range(rounds)) * per_batch / 1e6
+    whole, bases = 0.0, 0
+    for _ in range(rounds):
+        counts = _whole_scan(model, genome, threads)
+        bases = counts.bases
+        whole = max(whole, counts.bases / 1e6 / counts.seconds)
+    slowest = min(session, encoding)
+    shared = slowest if model.device != "cpu" else 1 / (1 / session + 1 / encoding)
+    size = model.batch_size
+    return Throughput(model.card.name, model.device, threads, size, bases, session, encoding, whole, slowest, shared)
+
+
+def _whole_scan(model: Model, genome: Genome, threads: int) -> Counts:
+    options = ScanOptions(threads=threads)
+    counts = Counts()
+    for chunk in scan_chunks(genome, model, options, intervals_of(genome, ()), counts.add_tile):
+        counts.add_calls(chunk)
+    return counts
+
+
+def _batches(model: Model, genome: Genome, most: int = 8) -> list[np.ndarray]:
+    """Code batches from the longest contig, spread along it."""
+    contig = int(np.argmax(genome.lengths))
+    length, window = int(genome.lengths[contig]), model.card.window
+    places = np.linspace(0, max(0, length - window), most * model.batch_size).astype(np.int64)
+    codes = np.full((len(places), window), 4, dtype=np.uint8)
+    for row, start in enumerate(places.tolist()):
+        piece = genome.codes(contig, start, min(length, start + window))
+        codes[row, : len(piece)] = piece
+    return list(codes.reshape(most, model.batch_size, window))
+
+
+_local = threading.local()
+
+
+def _scratch(model: Model) -> np.ndarray:
+    shape = (model.batch_size, *model.encoder.window_shape(model.card.window))
+    if getattr(_local, "shape", None) != shape:
+        _local.shape, _local.tensor = shape, np.empty(shape, dtype=model.encoder.dtype)
+    return _local.tensor
+
+
+def _tensor(model: Model, codes: np.ndarray) -> np.ndarray:
+    tensor = np.empty((len(codes), *model.encoder.window_shape(codes.shape[1])), dtype=model.encoder.dtype)
+    model.encoder.encode(codes, tensor)
+    return tensor
+
+
+def _rate(work: Callable[[int], None], threads: int, seconds: float) -> float:
+    """Calls of ``work`` a second, by ``threads`` threads side by side, after a burn-in."""
+    for number in range(BURN_IN):
+        work(number)
+    deadline = time.perf_counter() + seconds
+
+    def repeat(thread: int) -> int:
+        done = 0
+        while time.perf_counter() < deadline or done == 0:
+            work(thread + done * threads)
+            done += 1
+        return done
+
+    started = time.perf_counter()
+    with ThreadPoolExecutor(threads) as pool:
+        total = sum(pool.map(repeat, range(threads)))
+    return total / (time.perf_counter() - started)

@@ -1,0 +1,70 @@
+"""Levels as bedGraph lines: chrom, start, end, score; 0-based half-open, no track line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numba import njit
+
+from ..inference.stitch import SCORE_UNIT
+
+_DIGITS = len(str(SCORE_UNIT)) - 1
+
+
+@njit(nogil=True, cache=True)
+def _put_integer(out, at, value):
+    digits, rest = 1, value
+    while rest >= 10:
+        rest //= 10
+        digits += 1
+    for position in range(at + digits - 1, at - 1, -1):
+        out[position] = 48 + value % 10
+        value //= 10
+    return at + digits
+
+
+@njit(nogil=True, cache=True)
+def _put_lines(name, starts, ends, scores, out):
+    at = 0
+    for i in range(starts.shape[0]):
+        for letter in name:
+            out[at] = letter
+            at += 1
+        out[at] = 9
+        at = _put_integer(out, at + 1, starts[i])
+        out[at] = 9
+        at = _put_integer(out, at + 1, ends[i])
+        out[at] = 9
+        at += 1
+        score = np.int64(scores[i])
+        if score < 0:
+            out[at] = 45
+            at += 1
+            score = -score
+        at = _put_integer(out, at, score // SCORE_UNIT)
+        fraction, digits = score % SCORE_UNIT, _DIGITS
+        if fraction:
+            while fraction % 10 == 0:
+                fraction //= 10
+                digits -= 1
+            out[at] = 46
+            for position in range(at + digits, at, -1):
+                out[position] = 48 + fraction % 10
+                fraction //= 10
+            at += digits + 1
+        out[at] = 10
+        at += 1
+    return at
+
+
+def bedgraph_lines(levels: np.ndarray, names: Sequence[str]) -> bytes:
+    """bedGraph lines of a LEVEL array, scores with up to four decimals and no trailing zeros."""
+    pieces = []
+    borders = np.flatnonzero(np.diff(levels["contig"])) + 1
+    for piece in np.split(levels, borders) if len(levels) else []:
+        name = np.frombuffer(names[int(piece["contig"][0])].encode(), dtype=np.uint8)
+        out = np.empty(len(piece) * (len(name) + 2 * 20 + 16), dtype=np.uint8)
+        columns = (np.ascontiguousarray(piece[field]) for field in ("start", "end", "score"))
+        pieces.append(out[: _put_lines(name, *columns, out)].tobytes())
+    return b"".join(pieces)

@@ -1,0 +1,115 @@
+"""Where a track's bytes go: standard output, a file, or a bgzip file with a CSI index. Complete or absent.
+
+A file is written under another name beside its place and renamed when it is whole. The index is CSI because a .tbi
+ends at 512 Mb.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pysam
+
+from ..errors import GenoscanError
+
+
+class ClosedPipe(Exception):
+    """Whoever read our standard output went away."""
+
+
+Write = Callable[[bytes], None]
+
+
+@contextmanager
+def open_output(path: str | None) -> Iterator[Write]:
+    """A function that appends bytes to the output at ``path`` (None or '-': standard output).
+
+    '.gz' paths become bgzip with ``path.csi`` beside them. Leaving the context normally puts the file in place;
+    leaving it by an exception removes what was written. `GenoscanError` names the file when a folder is missing or
+    not writable or the disk is full.
+    """
+    if path is None or path == "-":
+        yield _write_stdout
+        _flush_stdout()
+        return
+    final = Path(path)
+    require_place(final)
+    partial = final.with_name(f".{final.name}.{os.getpid()}.partial")
+    leftovers = [partial, Path(f"{partial}.csi")]
+    try:
+        with _file_errors(final):
+            handle = pysam.BGZFile(str(partial), "wb") if final.suffix == ".gz" else partial.open("wb")
+
+            def write(data: bytes) -> None:
+                with _file_errors(final):
+                    handle.write(data)
+
+        try:
+            yield write
+        finally:
+            with _file_errors(final):
+                handle.close()
+        with _file_errors(final):
+            if final.suffix == ".gz":
+                pysam.tabix_index(str(partial), preset="bed", csi=True, force=True)
+                os.replace(leftovers[1], f"{final}.csi")
+            os.replace(partial, final)
+    finally:
+        for leftover in leftovers:
+            with suppress(OSError):
+                leftover.unlink()
+
+
+def write_beside(path: Path, text: str) -> None:
+    """Write a small text file in one step: complete or absent."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    with _file_errors(path):
+        try:
+            partial.write_text(text, encoding="utf-8")
+            os.replace(partial, path)
+        finally:
+            partial.unlink(missing_ok=True)
+
+
+def require_place(path: Path) -> None:
+    """`GenoscanError` when a file cannot be put at ``path``: asked before hours of work, not after."""
+    folder = path.parent
+    if not folder.is_dir():
+        raise GenoscanError(f"{path}: the folder '{folder}' does not exist; make it first")
+    if path.is_dir():
+        raise GenoscanError(f"{path}: is a folder; name a file, or use --out-dir")
+    if not os.access(folder, os.W_OK):
+        raise GenoscanError(f"{path}: the folder '{folder}' is not writable")
+
+
+@contextmanager
+def _file_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        hint = "; free some space and run again" if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
+        raise GenoscanError(f"{path}: cannot write: {error.strerror or error}{hint}") from None
+
+
+def _write_stdout(data: bytes) -> None:
+    try:
+        sys.stdout.buffer.write(data)
+    except BrokenPipeError:
+        raise ClosedPipe from None
+    except OSError as error:
+        raise GenoscanError(f"<stdout>: cannot write: {error.strerror or error}") from None
+
+
+def _flush_stdout() -> None:
+    _write_stdout(b"")
+    try:
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise ClosedPipe from None
+    except OSError as error:
+        raise GenoscanError(f"<stdout>: cannot write: {error.strerror or error}") from None

@@ -1,0 +1,62 @@
+"""OUT.json: what was run on what, with which versions, and how it went."""
+
+from __future__ import annotations
+
+import json
+import platform
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+_REPORTED = ("numpy", "numba", "onnxruntime-gpu", "onnxruntime", "pyfaidx", "pysam")
+
+
+def package_versions() -> dict[str, str]:
+    """Versions of Python, genoscan and the packages that results depend on."""
+    found = {"python": platform.python_version()}
+    for name in ("genoscan", *_REPORTED):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def summary_json(genome, model, options, thresholds, counts) -> str:
+    """The summary of one track as indented JSON; scores in the model's units, lengths in bases."""
+    from ..inference.stitch import SCORE_UNIT
+
+    summary: dict[str, Any] = {
+        "versions": package_versions(),
+        "genome": {
+            "path": genome.source,
+            "digest": genome.digest(),
+            "contigs": len(genome.names),
+            "bases": int(genome.lengths.sum()),
+        },
+        "model": {
+            "name": model.card.name,
+            "version": model.card.version,
+            "path": model.path,
+            "sha256": model.sha256,
+        },
+        "device": model.device,
+        "batch_size": model.batch_size,
+        "options": asdict(options),
+        "calling": {
+            "threshold": thresholds.call / SCORE_UNIT,
+            "extend": thresholds.extend / SCORE_UNIT,
+            "gap": thresholds.gap,
+            "min_length": thresholds.min_length,
+        },
+        "counts": {
+            "bases": counts.bases,
+            "windows": counts.windows,
+            "skipped_windows": counts.skipped_windows,
+            "calls": counts.calls,
+            "called_bases": counts.called_bases,
+        },
+        "seconds": round(counts.seconds, 3),
+        "mb_per_second": round(counts.bases / 1e6 / counts.seconds, 3) if counts.seconds else 0.0,
+    }
+    return json.dumps(summary, indent=2, ensure_ascii=False) + "\n"

@@ -1,0 +1,187 @@
+"""Genomes with tandem repeats whose place, unit and history are known.
+
+A background without planted repeats (a Markov chain) is interrupted by tandem repeats: a random unit is copied,
+every copy is mutated on its own from the unit (as if the array were old) or from the copy before it (as if it had
+grown by duplication), and the last copy may be partial. Needs NumPy and Numba only, so that `genoscan demo` works
+in an installation that cannot train.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+
+TRUTH = np.dtype(
+    [("start", "i8"), ("end", "i8"), ("period", "i4"), ("copies", "f4"), ("divergence", "f4"), ("indels", "f4")]
+)
+"""One planted repeat: 0-based half-open interval in bases, period in bases, rates per base and copy."""
+
+PERIOD_CLASSES = ((1, 6), (7, 30), (31, 100), (101, 500))
+
+
+@dataclass(frozen=True)
+class RepeatSimulation:
+    """How tandem repeats are drawn.
+
+    periods: smallest and largest period; the four classes 1-6, 7-30, 31-100, 101-500 (the last one stretched to the
+        largest period) are equally frequent, and within a class the logarithm of the period is uniform.
+    divergence: largest substitution rate per base and copy; a fifth of the repeats has none, the rest is uniform.
+    indels: largest rate of one-base insertions and deletions; a third of the repeats has none, the rest is uniform.
+    gap: mean bases between two arrays.
+    min_length: shortest array in bases.
+    chained: share of arrays in which each copy descends from the copy before it.
+    """
+
+    periods: tuple[int, int] = (1, 500)
+    divergence: float = 0.25
+    indels: float = 0.04
+    gap: float = 6000
+    min_length: int = 26
+    chained: float = 0.2
+
+    def __post_init__(self):
+        if not 1 <= self.periods[0] <= self.periods[1]:
+            raise ValueError(f"periods {self.periods}: expected 1 <= smallest <= largest")
+        if not (0 <= self.divergence < 0.75 and 0 <= self.indels < 0.5 and self.gap > 0):
+            raise ValueError("divergence must be in [0, 0.75), indels in [0, 0.5) and the gap above 0")
+
+
+def markov_table(codes: np.ndarray, order: int, pseudocount: float = 1.0) -> np.ndarray:
+    """Cumulative transition probabilities of an order-``order`` Markov chain: float32 of shape (4**order, 4).
+
+    ``codes`` is uint8 with 0-3 for A, C, G, T; words with anything else are left out.
+    """
+    padded = np.asarray(codes)
+    count = len(padded) - order
+    if count < 1:
+        raise ValueError(f"{len(padded)} bases are too few for a Markov chain of order {order}")
+    words = np.zeros(count, dtype=np.int64)
+    known = np.ones(count, dtype=bool)
+    for position in range(order + 1):
+        column = padded[position : position + count]
+        words = words * 4 + (column & 3)
+        known &= column < 4
+    counts = np.bincount(words[known], minlength=4 ** (order + 1)).reshape(-1, 4) + pseudocount
+    return np.cumsum(counts / counts.sum(axis=1, keepdims=True), axis=1).astype(np.float32)
+
+
+def random_table(generator: np.random.Generator) -> np.ndarray:
+    """An order-0 table whose GC content is uniform between 25 and 70 %."""
+    gc = generator.uniform(0.25, 0.70)
+    return np.cumsum([[(1 - gc) / 2, gc / 2, gc / 2, (1 - gc) / 2]], axis=1).astype(np.float32)
+
+
+@njit(nogil=True, cache=True)
+def markov_sequence(generator, table, length):
+    """A uint8 sequence of the given length from a cumulative transition table (as of `markov_table`)."""
+    codes = np.empty(length, dtype=np.uint8)
+    context = generator.integers(0, table.shape[0])
+    for i in range(length):
+        draw = generator.random()
+        base = 0
+        while base < 3 and draw >= table[context, base]:
+            base += 1
+        codes[i] = base
+        context = (context * 4 + base) % table.shape[0]
+    return codes
+
+
+@njit(nogil=True, cache=True)
+def tandem_array(generator, unit, length, divergence, indels, chained):
+    """Copies of ``unit`` until ``length`` template bases are used: (codes uint8, copies float)."""
+    out = np.empty(2 * length + 16, dtype=np.uint8)
+    template = unit.copy()
+    size, used = 0, 0
+    while used < length:
+        copy = np.empty(2 * len(template) + 16, dtype=np.uint8)
+        made = 0
+        for base in template:
+            if used == length or size + made + 2 > len(out):
+                break
+            used += 1
+            event = generator.random()
+            if event < indels / 2:
+                continue
+            if event < indels and made + 2 < len(copy):
+                copy[made] = generator.integers(0, 4)
+                made += 1
+            if generator.random() < divergence:
+                base = (base + generator.integers(1, 4)) % 4
+            copy[made] = base
+            made += 1
+            if made == len(copy):
+                break
+        out[size : size + made] = copy[:made]
+        size += made
+        if size + 2 > len(out):
+            break
+        if chained and made >= max(1, len(unit) // 2):
+            template = copy[:made].copy()
+    return out[:size].copy(), used / len(unit)
+
+
+def is_primitive(unit: np.ndarray) -> bool:
+    """Whether a unit is no whole number of copies of a shorter one."""
+    period = len(unit)
+    return not any(
+        period % shorter == 0 and np.array_equal(unit[shorter:], unit[:-shorter]) for shorter in range(1, period)
+    )
+
+
+def draw_repeat(
+    generator: np.random.Generator, settings: RepeatSimulation, table: np.ndarray
+) -> tuple[np.ndarray, tuple[int, float, float, float]]:
+    """One tandem array: its codes, and (period, copies, divergence, indels)."""
+    low, high = settings.periods
+    classes = [(max(a, low), min(b, high)) for a, b in PERIOD_CLASSES]
+    if high > PERIOD_CLASSES[-1][1]:
+        classes[-1] = (max(PERIOD_CLASSES[-1][0], low), high)
+    classes = [(a, b) for a, b in classes if a <= b]
+    first, last = classes[generator.integers(len(classes))]
+    period = min(last, int(np.exp(generator.uniform(np.log(first), np.log(last + 1)))))
+    divergence = 0.0 if generator.random() < 0.2 else generator.uniform(0, settings.divergence)
+    indels = 0.0 if generator.random() < 1 / 3 else generator.uniform(0, settings.indels)
+    copies = 2 + generator.exponential(1.5 if generator.random() < 0.6 else 8)
+    shortest = np.exp(generator.uniform(np.log(settings.min_length), np.log(6 * settings.min_length)))
+    length = int(max(period * copies, shortest if period * 2 < settings.min_length * 6 else settings.min_length))
+    unit = markov_sequence(generator, table, period)
+    while not is_primitive(unit):
+        unit = generator.integers(0, 4, period).astype(np.uint8)
+    chained = bool(generator.random() < settings.chained)
+    codes, copies = tandem_array(generator, unit, length, divergence, indels, chained)
+    return codes, (period, copies, divergence, indels)
+
+
+def simulate(
+    generator: np.random.Generator,
+    length: int,
+    settings: RepeatSimulation,
+    table: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """A sequence of ``length`` bases with planted tandem repeats.
+
+    Returns the codes (uint8, 0-3) and the truth (structured array of dtype TRUTH, sorted by start). An array that
+    the end of the sequence cuts is kept when at least two copies and ``min_length`` bases of it are left.
+    """
+    codes = markov_sequence(generator, table, length)
+    truth = []
+    position = int(generator.exponential(settings.gap))
+    while position < length:
+        array, (period, copies, divergence, indels) = draw_repeat(generator, settings, table)
+        end = min(position + len(array), length)
+        kept = copies * (end - position) / max(len(array), 1)
+        if end - position >= max(settings.min_length, 2 * period * (1 - settings.indels)):
+            codes[position:end] = array[: end - position]
+            truth.append((position, end, period, kept, divergence, indels))
+        position = end + 1 + int(generator.exponential(settings.gap))
+    return codes, np.array(truth, dtype=TRUTH)
+
+
+def label_bases(truth: np.ndarray, length: int) -> np.ndarray:
+    """uint8 of shape (length,): 1 inside a planted repeat."""
+    labels = np.zeros(length, dtype=np.uint8)
+    for start, end in zip(truth["start"], truth["end"], strict=True):
+        labels[start:end] = 1
+    return labels
