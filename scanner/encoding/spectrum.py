@@ -212,6 +212,13 @@ def _interleave(codes, forward, backward, indicators, out):
             out[row, 2 * BIN + j] = indicators[codes[i]]
 
 
+def _aligned(size: int) -> np.ndarray:
+    """uint8 (size,) that starts at a cache line: a vector that lies across two of them costs twice."""
+    raw = np.empty(size + _LANES, dtype=np.uint8)
+    start = -raw.ctypes.data % _LANES
+    return raw[start : start + size]
+
+
 def encode_spectrum(codes: np.ndarray, lags: int, out: np.ndarray | None = None) -> np.ndarray:
     """Lag-spectrum features of one window.
 
@@ -239,7 +246,7 @@ def encode_spectrum(codes: np.ndarray, lags: int, out: np.ndarray | None = None)
     codes = np.ascontiguousarray(codes)
     unknown = codes > 3
     queries, targets = np.where(unknown, np.uint8(4), codes), np.where(unknown, _OUTSIDE, codes)
-    scores = np.empty(2 * (vectors + 2) * _LANES, dtype=np.uint8)
+    scores = _aligned(2 * (vectors + 2) * _LANES)
     behind = np.full(n + lags, _OUTSIDE, dtype=np.uint8)
     tracks, band_rows = np.empty((2, n), dtype=np.uint32), np.empty((2, rows, len(bands) - 1), dtype=np.uint8)
     for number, order in enumerate((1, -1)):

@@ -1,0 +1,128 @@
+"""BED and bedGraph lines, and where they go."""
+
+import json
+import os
+import shutil
+import subprocess
+
+import numpy as np
+import pysam
+import pytest
+from genoscan.scanner.calling.channels import Channel
+from genoscan.scanner.calling.intervals import RUN
+from genoscan.scanner.calling.levels import LEVEL
+from genoscan.scanner.errors import GenoscanError
+from genoscan.scanner.writing.bed import bed_header, bed_lines, bed_scores
+from genoscan.scanner.writing.bedgraph import bedgraph_lines
+from genoscan.scanner.writing.output import open_output, write_beside
+from hypothesis import given
+from hypothesis import strategies as st
+
+CHANNELS = (Channel(0, "promoter", "+", False), Channel(0, "promoter", "-", True))
+
+
+def test_bed_lines_by_hand():
+    calls = np.array([(1, 1, 5, 15, 75_000, 10, 9000), (1, 0, 20, 21, 10_000, 1, 10_000)], dtype=RUN)
+    assert bed_header() == b"#chrom\tstart\tend\tname\tscore\tstrand\n"
+    assert bed_lines(calls, ["a", "chr 2"], CHANNELS, (0.0, 1.0)) == (
+        b"chr 2\t5\t15\tpromoter\t750\t-\nchr 2\t20\t21\tpromoter\t1000\t+\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("total", "scored", "score_range", "expected"),
+    [(5, 10, (0, 1), 0), (5000, 1, (0, 1), 500), (15, 1, (0, 1), 2), (-30_000, 1, (-3, 3), 0), (0, 7, (-3, 3), 500)],
+)
+def test_bed_scores(total, scored, score_range, expected):
+    calls = np.array([(0, 0, 0, scored, total, scored, 0)], dtype=RUN)
+    assert bed_scores(calls, score_range).tolist() == [expected]
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 2), st.integers(0, 2**40), st.integers(1, 2**33), st.integers(-(2**31) + 1, 2**31 - 1)
+        ),
+        max_size=30,
+    )
+)
+def test_bedgraph_lines_read_back(rows):
+    rows = sorted(rows)
+    levels = np.array([(c, start, start + size, score) for c, start, size, score in rows], dtype=LEVEL)
+    names = ["chr1", "scaffold|π", "x"]
+    read = [line.split("\t") for line in bedgraph_lines(levels, names).decode().splitlines()]
+    assert [(names.index(c), int(s), int(e) - int(s), round(float(v) * 10_000)) for c, s, e, v in read] == rows
+
+
+def test_bedgraph_prints_no_trailing_zeros():
+    levels = np.array([(0, 0, 1, 5000), (0, 1, 2, -10_000), (0, 2, 3, -1), (0, 3, 4, 0), (0, 4, 5, 12_340)], dtype=LEVEL)
+    scores = [line.split(b"\t")[3] for line in bedgraph_lines(levels, ["c"]).splitlines()]
+    assert scores == [b"0.5", b"-1", b"-0.0001", b"0", b"1.234"]
+
+
+def test_a_file_is_complete_or_absent(tmp_path):
+    path = tmp_path / "x.bed"
+    path.write_bytes(b"old\n")
+    with pytest.raises(ZeroDivisionError), open_output(str(path)) as write:
+        write(b"new\n")
+        raise ZeroDivisionError
+    assert path.read_bytes() == b"old\n"
+    assert os.listdir(tmp_path) == ["x.bed"]
+    with open_output(str(path)) as write:
+        write(b"new\n")
+    assert path.read_bytes() == b"new\n"
+    assert os.listdir(tmp_path) == ["x.bed"]
+
+
+def test_gz_is_bgzip_with_a_csi_index(tmp_path):
+    path = tmp_path / "x.bed.gz"
+    far = 600_000_000  # beyond what a .tbi can hold
+    with open_output(str(path)) as write:
+        write(bed_header() + b"chr1\t5\t9\tr\t10\t.\n")
+        write(f"chr1\t{far}\t{far + 5}\tr\t10\t.\n".encode())
+    assert sorted(os.listdir(tmp_path)) == ["x.bed.gz", "x.bed.gz.csi"]
+    with pysam.TabixFile(str(path), index=f"{path}.csi") as track:
+        assert [row.split("\t")[1] for row in track.fetch("chr1", far - 10, far + 10)] == [str(far)]
+        assert list(track.header) == ["#chrom\tstart\tend\tname\tscore\tstrand"]
+
+
+@pytest.mark.skipif(shutil.which("tabix") is None, reason="tabix is not installed")
+def test_tabix_reads_it(tmp_path):
+    path = tmp_path / "x.bed.gz"
+    with open_output(str(path)) as write:
+        write(bed_header() + b"chr1\t5\t9\tr\t10\t.\nchr2\t7\t8\tr\t10\t.\n")
+    found = subprocess.run(["tabix", path, "chr2:8-8"], capture_output=True, text=True, check=True)
+    assert found.stdout == "chr2\t7\t8\tr\t10\t.\n"
+
+
+def test_an_empty_track_is_a_valid_gz(tmp_path):
+    path = tmp_path / "x.bed.gz"
+    with open_output(str(path)) as write:
+        write(bed_header())
+    with pysam.TabixFile(str(path), index=f"{path}.csi") as track:
+        assert list(track.contigs) == []
+
+
+@pytest.mark.parametrize("place", ["missing/x.bed", "folder"])
+def test_an_impossible_place_is_one_clear_error(tmp_path, place):
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(GenoscanError, match=r"folder") as error, open_output(str(tmp_path / place)):
+        pass
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")
+def test_a_full_disk_is_one_clear_error(tmp_path, monkeypatch):
+    import genoscan.scanner.writing.output as output
+
+    monkeypatch.setattr(output.Path, "open", lambda self, mode: open("/dev/full", mode, buffering=0))  # noqa: ARG005
+    with pytest.raises(GenoscanError, match=r"x\.bed: cannot write: No space left") as error:
+        with open_output(str(tmp_path / "x.bed")) as write:
+            write(b"x" * 10)
+    assert "\n" not in str(error.value)
+    assert os.listdir(tmp_path) == []
+
+
+def test_write_beside_leaves_nothing_else(tmp_path):
+    write_beside(tmp_path / "x.json", json.dumps({"a": 1}))
+    assert os.listdir(tmp_path) == ["x.json"]
