@@ -49,7 +49,7 @@ class SpectrumNet(nn.Module):
         bases = features[:, :, self.bands + BIN * 8 :].float()
         x = torch.cat([scores, bases], dim=2).transpose(1, 2)
         inside = bases.amax(dim=2).unsqueeze(1)
-        local = torch.relu(self.local(x[:, self.bands :]))
+        local = torch.relu(self.local(x[:, self.bands :] * inside))
         x = torch.relu(self.stem(x)) * inside
         for layer in self.body:
             x = layer(x, inside)

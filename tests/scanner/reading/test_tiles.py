@@ -35,7 +35,9 @@ def test_tiles_partition_the_intervals_at_grid_positions(pieces, step, multiple)
         parts = [part for part in flat if part.contig == original.contig]
         assert parts[0].start == original.start
         assert parts[-1].end == original.end
-        assert all(left.end == right.start and left.end % step == 0 for left, right in zip(parts, parts[1:], strict=False))
+        assert all(
+            left.end == right.start and left.end % step == 0 for left, right in zip(parts, parts[1:], strict=False)
+        )
     assert flat == sorted(flat)
     for tile in tiles:
         grid = sum(-(-i.end // step) * step - i.start // step * step for i in tile.intervals)

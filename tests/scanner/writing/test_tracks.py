@@ -55,7 +55,9 @@ def test_bedgraph_lines_read_back(rows):
 
 
 def test_bedgraph_prints_no_trailing_zeros():
-    levels = np.array([(0, 0, 1, 5000), (0, 1, 2, -10_000), (0, 2, 3, -1), (0, 3, 4, 0), (0, 4, 5, 12_340)], dtype=LEVEL)
+    levels = np.array(
+        [(0, 0, 1, 5000), (0, 1, 2, -10_000), (0, 2, 3, -1), (0, 3, 4, 0), (0, 4, 5, 12_340)], dtype=LEVEL
+    )
     scores = [line.split(b"\t")[3] for line in bedgraph_lines(levels, ["c"]).splitlines()]
     assert scores == [b"0.5", b"-1", b"-0.0001", b"0", b"1.234"]
 

@@ -1,0 +1,151 @@
+"""Examples of tandem repeats: pure, of disjoint splits, and right where a window ends in N."""
+
+import numpy as np
+import pytest
+from genoscan.scanner.encoding.spectrum import encode_spectrum
+from genoscan.scanner.errors import GenoscanError, UsageError
+from genoscan.training.data.repeats import (
+    cut_ends,
+    example,
+    fit_tables,
+    read_background,
+    sample_codes,
+    sequence,
+    unknown_ends,
+)
+from genoscan.training.data.simulate import TRUTH, RepeatSimulation, label_bases
+from genoscan.training.recipe import load_recipe
+
+EMPTY = {"training": [], "validation": []}
+
+
+@pytest.fixture(scope="module")
+def recipe():
+    bundled = load_recipe("repeats")
+    data = bundled.data.model_copy(update={"window": 2048, "random_share": 1.0, "unknown_share": 0.5, "orders": (0, 1)})
+    return bundled.model_copy(update={"data": data})
+
+
+class Contigs:
+    """What `sample_codes` needs of a genome."""
+
+    def __init__(self, *contigs):
+        self.contigs = [np.array(contig, dtype=np.uint8) for contig in contigs]
+        self.lengths = np.array([len(contig) for contig in contigs], dtype=np.int64)
+
+    def codes(self, contig, start, end):
+        assert 0 <= start <= end <= self.lengths[contig]
+        return self.contigs[contig][start:end]
+
+
+def write_fasta(path, text, width=60):
+    lines = [text[i : i + width] for i in range(0, len(text), width)]
+    path.write_text(">one\n" + "\n".join(lines) + "\n")
+    return str(path)
+
+
+def test_example_is_a_pure_function(recipe):
+    first, again = (example(recipe, EMPTY, 3, 17, "training") for _ in range(2))
+    assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
+
+
+@pytest.mark.parametrize("other", [(4, 17, "training"), (3, 18, "training"), (3, 17, "validation")])
+def test_seed_index_and_split_each_matter(recipe, other):
+    codes, _ = sequence(recipe, EMPTY, 3, 17, "training")
+    assert not np.array_equal(codes, sequence(recipe, EMPTY, *other)[0])
+
+
+def test_features_and_labels_belong_to_the_sequence(recipe):
+    features, labels = example(recipe, EMPTY, 0, 5, "training")
+    codes, truth = sequence(recipe, EMPTY, 0, 5, "training")
+    assert np.array_equal(features, encode_spectrum(codes, recipe.net.lags))
+    assert np.array_equal(labels, label_bases(truth, 2048))
+    assert labels.dtype == np.uint8
+
+
+def test_only_training_windows_end_in_unknown_bases(recipe):
+    training = [sequence(recipe, EMPTY, 0, i, "training") for i in range(200)]
+    ended = [np.any(codes > 3) for codes, _ in training]
+    assert 0.5 * 200 - 4 * 50**0.5 < sum(ended) < 0.5 * 200 + 4 * 50**0.5
+    for codes, truth in training:
+        assert not np.any(label_bases(truth, len(codes))[codes > 3])
+        known = np.flatnonzero(codes < 4)
+        assert len(known) == 0 or len(known) == known[-1] - known[0] + 1
+    assert all(sequence(recipe, EMPTY, 0, i, "validation")[0].max() < 4 for i in range(50))
+
+
+def test_unknown_ends_fit_into_the_window():
+    generator = np.random.default_rng(0)
+    ends = np.array([unknown_ends(generator, 100) for _ in range(300)])
+    assert ends.min() == 0
+    assert ends.max() <= 50
+    left, right, both = ends[:, 1] == 0, ends[:, 0] == 0, np.all(ends > 0, axis=1)
+    assert min(left.sum(), right.sum(), both.sum()) > 60
+    assert left.sum() + right.sum() + both.sum() == 300
+
+
+def test_cut_ends_by_hand():
+    settings = RepeatSimulation(indels=0.0, min_length=20)
+    truth = np.array(
+        [
+            (0, 30, 10, 3.0, 0, 0),  # 25 bases of 10 are left: stays
+            (40, 100, 30, 2.0, 0, 0),  # untouched
+            (110, 160, 5, 10.0, 0, 0),  # cut to 19 bases: too short
+            (170, 190, 5, 4.0, 0, 0),  # wholly under the N
+        ],
+        dtype=TRUTH,
+    )
+    codes, cut = cut_ends(np.zeros(200, dtype=np.uint8), truth, 5, 71, settings)
+    assert np.array_equal(np.flatnonzero(codes == 4), [*range(5), *range(129, 200)])
+    assert cut[["start", "end", "period"]].tolist() == [(5, 30, 10), (40, 100, 30)]
+    assert cut["copies"].tolist() == [2.5, 2.0]
+
+
+def test_cut_ends_takes_the_label_of_what_has_no_two_copies_left():
+    settings = RepeatSimulation(indels=0.0, min_length=20)
+    truth = np.array([(10, 110, 40, 2.5, 0, 0)], dtype=TRUTH)
+    codes = np.zeros(120, dtype=np.uint8)
+    assert len(cut_ends(codes, truth, 30, 0, settings)[1]) == 1  # 80 bases: two copies
+    assert len(cut_ends(codes, truth, 31, 0, settings)[1]) == 0
+    assert len(cut_ends(codes, truth, 60, 60, settings)[1]) == 0  # N all over
+    assert not codes.any()
+
+
+def test_sample_codes_lays_contigs_end_to_end():
+    genome = Contigs([0, 1, 2], [], [3, 3], [1, 0])
+    assert sample_codes(genome, 0, 7).tolist() == [0, 1, 2, 4, 4, 3, 3, 4, 1, 0, 4]
+    assert sample_codes(genome, 2, 4).tolist() == [2, 4, 4, 3, 4]
+    assert sample_codes(genome, 5, 7).tolist() == [1, 0, 4]
+    assert sample_codes(genome, 3, 3).tolist() == []
+
+
+def test_sample_codes_of_a_large_genome_spreads_out():
+    genome = Contigs(np.repeat([0, 1, 2, 3], 1_000_000))
+    codes = sample_codes(genome, 0, 4_000_000, longest=2_000_000)
+    assert (codes < 4).sum() == 2_000_000
+    assert np.all(np.bincount(codes, minlength=4)[:4] > 300_000)
+
+
+def test_splits_share_no_table(tmp_path, recipe):
+    # A and C only in the first nine tenths, G and T only in the last.
+    generator = np.random.default_rng(1)
+    text = "".join(generator.choice(list("AC"), 9_000)) + "".join(generator.choice(list("GT"), 1_000))
+    background = read_background(write_fasta(tmp_path / "g.fa", text))
+    assert len(background.digest) >= 32
+    tables = fit_tables(recipe, [background])
+    assert [table.shape for table in tables["training"]] == [(1, 4), (4, 4)]
+    assert tables["training"][0][0, 1] > 0.99
+    assert tables["validation"][0][0, 1] < 0.01
+
+
+def test_backgrounds_are_asked_for(recipe):
+    real = recipe.model_copy(update={"data": recipe.data.model_copy(update={"random_share": 0.15})})
+    with pytest.raises(UsageError, match="--background"):
+        fit_tables(real, [])
+    assert fit_tables(recipe, []) == EMPTY
+
+
+def test_a_small_background_is_named(tmp_path, recipe):
+    path = write_fasta(tmp_path / "small.fa", "ACGT" * 30)
+    with pytest.raises(GenoscanError, match=r"small\.fa: its validation part has 12 known bases"):
+        fit_tables(recipe, [read_background(path)])

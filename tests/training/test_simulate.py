@@ -1,0 +1,180 @@
+"""The simulator: what it says it planted is what is there."""
+
+import numpy as np
+import pytest
+from genoscan.training.data.simulate import (
+    TRUTH,
+    RepeatSimulation,
+    draw_repeat,
+    is_primitive,
+    label_bases,
+    markov_sequence,
+    markov_table,
+    random_table,
+    simulate,
+    tandem_array,
+)
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+UNIFORM = np.cumsum(np.full((1, 4), 0.25), axis=1).astype(np.float32)
+seeds = st.integers(0, 2**32 - 1)
+
+
+def test_markov_table_of_order_0_by_hand():
+    # A A C T, one pseudocount each: (3, 2, 1, 2) / 8
+    table = markov_table(np.array([0, 0, 1, 3], dtype=np.uint8), 0)
+    assert table.dtype == np.float32
+    np.testing.assert_allclose(table, [[3 / 8, 5 / 8, 6 / 8, 1]])
+
+
+def test_markov_table_of_order_1_by_hand():
+    # A C A G: A is followed by C and by G, C by A; nothing follows the others but the pseudocounts
+    table = markov_table(np.array([0, 1, 0, 2], dtype=np.uint8), 1)
+    expected = [[1 / 6, 3 / 6, 5 / 6, 1], [2 / 5, 3 / 5, 4 / 5, 1], [0.25, 0.5, 0.75, 1], [0.25, 0.5, 0.75, 1]]
+    np.testing.assert_allclose(table, expected, rtol=1e-6)
+
+
+def test_markov_table_leaves_out_words_with_unknown_bases():
+    with_unknown = np.array([0, 1, 4, 2, 3, 4], dtype=np.uint8)
+    table = markov_table(with_unknown, 1, pseudocount=1)
+    expected = [[1 / 5, 3 / 5, 4 / 5, 1], [0.25, 0.5, 0.75, 1], [1 / 5, 2 / 5, 3 / 5, 1], [0.25, 0.5, 0.75, 1]]
+    np.testing.assert_allclose(table, expected, rtol=1e-6)
+
+
+def test_markov_table_needs_bases():
+    with pytest.raises(ValueError, match="too few"):
+        markov_table(np.zeros(3, dtype=np.uint8), 3)
+
+
+def test_markov_sequence_follows_its_table():
+    generator = np.random.default_rng(0)
+    source = markov_table(generator.choice(4, p=[0.4, 0.1, 0.2, 0.3], size=20_000).astype(np.uint8), 0)
+    codes = markov_sequence(generator, source, 200_000)
+    shares = np.bincount(codes, minlength=4) / len(codes)
+    np.testing.assert_allclose(np.cumsum(shares), source[0], atol=0.005)
+
+
+def test_markov_sequence_of_order_1_follows_its_table():
+    alternating = markov_table(np.tile([0, 1, 2, 3], 5_000).astype(np.uint8), 1, pseudocount=1e-9)
+    codes = markov_sequence(np.random.default_rng(1), alternating, 1_000).astype(int)
+    assert np.all(np.diff(codes) % 4 == 1)
+
+
+@given(seeds)
+@settings(max_examples=30, deadline=None)
+def test_random_table_is_a_composition(seed):
+    table = random_table(np.random.default_rng(seed))
+    shares = np.diff(table[0], prepend=0)
+    assert table.shape == (1, 4)
+    assert table[0, 3] == pytest.approx(1)
+    assert shares[0] == pytest.approx(shares[3], abs=1e-6)
+    assert 0.25 - 1e-6 <= shares[1] + shares[2] <= 0.70 + 1e-6
+
+
+@given(seeds, st.integers(1, 4000), st.integers(10, 3000))
+@settings(max_examples=40, deadline=None)
+def test_truth_is_sorted_disjoint_and_inside(seed, length, gap):
+    asked = RepeatSimulation(gap=gap)
+    codes, truth = simulate(np.random.default_rng(seed), length, asked, UNIFORM)
+    assert codes.shape == (length,)
+    assert codes.dtype == np.uint8
+    assert codes.max() <= 3
+    assert truth.dtype == TRUTH
+    assert np.all(truth["start"] >= 0)
+    assert np.all(truth["end"] <= length)
+    assert np.all(truth["end"] - truth["start"] >= asked.min_length)
+    assert np.all(truth["start"][1:] > truth["end"][:-1])
+    assert np.all((truth["period"] >= 1) & (truth["period"] <= 500))
+    labels = label_bases(truth, length)
+    assert labels.sum() == (truth["end"] - truth["start"]).sum()
+
+
+@given(seeds)
+@settings(max_examples=20, deadline=None)
+def test_exact_arrays_are_periodic_and_have_no_shorter_period(seed):
+    exact = RepeatSimulation(divergence=0, indels=0, gap=300, periods=(1, 60))
+    codes, truth = simulate(np.random.default_rng(seed), 5_000, exact, UNIFORM)
+    assert len(truth)
+    for row in truth:
+        array, period = codes[row["start"] : row["end"]], row["period"]
+        assert np.array_equal(array[period:], array[:-period])
+        assert is_primitive(array[:period])
+        assert row["copies"] == pytest.approx(len(array) / period, rel=1e-5)
+        assert row["copies"] >= 2
+
+
+def test_is_primitive():
+    assert is_primitive(np.array([0]))
+    assert is_primitive(np.array([0, 1]))
+    assert is_primitive(np.array([0, 1, 0]))
+    assert not is_primitive(np.array([2, 2]))
+    assert not is_primitive(np.array([0, 1, 0, 1]))
+    assert not is_primitive(np.tile([0, 1, 2], 3))
+
+
+@pytest.mark.parametrize("rate", [0.05, 0.2])
+def test_substitution_rate_is_the_asked_one(rate):
+    generator = np.random.default_rng(5)
+    unit = generator.integers(0, 4, 50).astype(np.uint8)
+    codes, copies = tandem_array(generator, unit, 50_000, rate, 0.0, False)
+    assert copies == 1000
+    assert len(codes) == 50_000
+    differing = np.mean(codes.reshape(-1, 50) != unit)
+    assert differing == pytest.approx(rate, abs=4 * np.sqrt(rate / 50_000))
+
+
+def test_indels_change_the_length_both_ways_alike():
+    generator = np.random.default_rng(6)
+    unit = generator.integers(0, 4, 50).astype(np.uint8)
+    lengths = [len(tandem_array(generator, unit, 5_000, 0.0, 0.04, False)[0]) for _ in range(100)]
+    # Each of 5,000 bases goes or gets a neighbour with 2 % each: mean 5,000, standard deviation sqrt(200).
+    assert np.mean(lengths) == pytest.approx(5_000, abs=4 * np.sqrt(200 / 100))
+    assert np.std(lengths) == pytest.approx(np.sqrt(200), rel=0.4)
+
+
+def test_chained_copies_drift_away_from_the_unit():
+    generator = np.random.default_rng(7)
+    unit = generator.integers(0, 4, 100).astype(np.uint8)
+    chained, _ = tandem_array(generator, unit, 3_000, 0.05, 0.0, True)
+    copies = chained.reshape(-1, 100)
+    neighbours = np.mean(copies[1:] != copies[:-1])
+    assert neighbours == pytest.approx(0.05, abs=0.02)
+    assert np.mean(copies[-1] != unit) > 0.4
+
+
+def test_period_classes_are_equally_frequent():
+    generator = np.random.default_rng(8)
+    periods = np.array([draw_repeat(generator, RepeatSimulation(), UNIFORM)[1][0] for _ in range(1_200)])
+    counts = np.histogram(periods, bins=[1, 7, 31, 101, 501])[0]
+    assert counts.sum() == 1_200
+    assert np.all(np.abs(counts - 300) < 4 * np.sqrt(300))
+
+
+def test_one_period_only():
+    generator = np.random.default_rng(9)
+    asked = RepeatSimulation(periods=(40, 40))
+    assert {draw_repeat(generator, asked, UNIFORM)[1][0] for _ in range(20)} == {40}
+
+
+def test_the_last_class_stretches_to_the_largest_period():
+    generator = np.random.default_rng(10)
+    asked = RepeatSimulation(periods=(501, 900))
+    periods = [draw_repeat(generator, asked, UNIFORM)[1][0] for _ in range(50)]
+    assert 501 <= min(periods) <= max(periods) <= 900
+
+
+def test_same_seed_same_genome():
+    def drawn(seed):
+        return simulate(np.random.default_rng(seed), 20_000, RepeatSimulation(gap=500), UNIFORM)
+
+    (codes, truth), (again, truth_again) = drawn(3), drawn(3)
+    assert np.array_equal(codes, again)
+    assert np.array_equal(truth, truth_again)
+    assert not np.array_equal(codes, drawn(4)[0])
+
+
+@pytest.mark.parametrize("wrong", [{"periods": (0, 5)}, {"periods": (6, 5)}, {"divergence": 0.75}, {"gap": 0}])
+def test_settings_are_checked(wrong):
+    with pytest.raises(ValueError, match=r"periods|divergence"):
+        RepeatSimulation(**wrong)
