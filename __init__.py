@@ -1,5 +1,7 @@
 """genoscan: run neural models over whole genomes and write BED tracks."""
 
+from .scanner.compiled import provide_cache_folder
+
 __version__ = "0.1.0"
 __all__ = ["Call", "GenoscanError", "ModelCard", "load_model", "scan"]
 
@@ -10,6 +12,8 @@ _HOMES = {
     "load_model": (".scanner.inference.session", "open_model"),
     "scan": (".scanner.scan", "scan"),
 }
+
+provide_cache_folder()  # before any module that defines compiled functions
 
 
 def __getattr__(name: str):

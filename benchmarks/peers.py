@@ -55,8 +55,8 @@ TOOLS: dict[str, list[str]] = {
     "tantan -f3 -w500": ["tantan", "-f3", "-w", "500", "{fasta}"],
     "tantan -f4 -w500": ["tantan", "-f4", "-w", "500", "{fasta}"],
 }
-"""Command lines. TRF's first settings are its documentation's, the others its most sensitive documented ones; tantan -f3
-reports its repeat probability above 0.5, -f4 alignments with gaps."""
+"""Command lines. TRF's first settings are its documentation's, the others its most sensitive documented ones; tantan
+-f3 reports its repeat probability above 0.5, -f4 alignments with gaps."""
 
 
 def available(tool: str) -> bool:

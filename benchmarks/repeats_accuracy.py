@@ -3,9 +3,9 @@
     python benchmarks/repeats_accuracy.py --background hg38_piece.fa --out benchmarks/results/repeats_accuracy.json
 
 The test genome comes from seeds that training never uses. With --background its composition is a Markov chain of
-order 3 fitted on that sequence (take one that the model was not trained on); without, compositions are random. Written:
-a JSON with precision, recall, F1 and Matthews correlation of every tool, and recall by period and divergence; and beside
-it a plot (PNG) of the same, with genoscan's precision-recall curve.
+order 3 fitted on that sequence (take one that the model was not trained on); without, compositions are random.
+Written: a JSON with precision, recall, F1 and Matthews correlation of every tool, and recall by period and
+divergence; and beside it a plot (PNG) of the same.
 """
 
 from __future__ import annotations
@@ -14,9 +14,12 @@ import argparse
 import json
 import platform
 import tempfile
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+from peers import TOOLS, Run, available, run_tool
+
 from genoscan import __version__
 from genoscan.scanner.catalogue import find_model
 from genoscan.scanner.inference.session import read_card
@@ -31,7 +34,6 @@ from genoscan.training.data.simulate import (
     simulate,
 )
 from genoscan.training.metrics import count, measures
-from peers import TOOLS, Run, available, run_tool
 
 TEST_SEED = (2_026_112_1, 77)
 """Training and validation draw from seed sequences that begin with the recipe's seed (1) and a split number."""
@@ -64,7 +66,7 @@ def recall_table(marked: list[np.ndarray], truths: list[np.ndarray]) -> list[dic
     """Recall of bases in every cell of period class and divergence, with the number of repeats in it."""
     cells = []
     for low, high in PERIOD_CLASSES:
-        for least, most in zip(DIVERGENCES, DIVERGENCES[1:], strict=False):
+        for least, most in pairwise(DIVERGENCES):
             found = total = repeats = 0
             for bases, truth in zip(marked, truths, strict=True):
                 inside = (truth["period"] >= low) & (truth["period"] <= high)
@@ -96,11 +98,11 @@ def plot(result: dict, path: Path) -> None:
         grid = grid.reshape(len(PERIOD_CLASSES), -1)
         image = axis.imshow(grid, vmin=0, vmax=1, cmap="viridis", aspect="auto")
         for (row, column), value in np.ndenumerate(grid):
-            axis.text(
-                column, row, f"{value:.2f}", ha="center", va="center", fontsize=6, color="w" if value < 0.6 else "k"
-            )
+            color = "w" if value < 0.6 else "k"
+            axis.text(column, row, f"{value:.2f}", ha="center", va="center", fontsize=6, color=color)
         axis.set_title(f"{tool}\nMCC {result['tools'][tool]['mcc']:.3f}", fontsize=7)
-        axis.set_xticks(range(grid.shape[1]), [f"{least:.0%}-{most:.0%}" for least, most in zip(DIVERGENCES, DIVERGENCES[1:], strict=False)], fontsize=5, rotation=45)  # fmt: skip  # noqa: E501
+        classes = [f"{least:.0%}-{most:.0%}" for least, most in pairwise(DIVERGENCES)]
+        axis.set_xticks(range(grid.shape[1]), classes, fontsize=5, rotation=45)
         axis.set_yticks(range(len(PERIOD_CLASSES)), [f"{low}-{high}" for low, high in PERIOD_CLASSES], fontsize=6)
     figure.colorbar(image, ax=axes[-1], label="recall")
     figure.savefig(path, dpi=150)

@@ -17,8 +17,9 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from genoscan import __version__
 from peers import TOOLS, available, run_tool
+
+from genoscan import __version__
 
 
 def plain_copy(source: Path, folder: Path) -> Path:

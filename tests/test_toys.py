@@ -7,6 +7,7 @@ import onnx
 import onnxruntime
 import pytest
 import toys
+
 from genoscan.scanner.card import CARD_KEY, parse_card
 from genoscan.scanner.encoding.encoder import encoder
 

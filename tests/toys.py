@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+from onnx import TensorProto, helper, numpy_helper
+
 from genoscan.scanner.card import CARD_KEY, Calling, KmerInput, ModelCard, NucleotideInput, Output
 from genoscan.scanner.encoding.kmers import token_count
-from onnx import TensorProto, helper, numpy_helper
 
 OPSET, IR_VERSION = 18, 10
 LETTERS = "ACGT"

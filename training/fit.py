@@ -107,7 +107,7 @@ def fit(
     threads = threads or available_threads()
     torch.set_num_threads(threads)
     with stop_signals() as stopped:
-        genomes = [read_background(path) for path in backgrounds]
+        genomes = [read_background(path, log) for path in backgrounds]
         tables = fit_tables(recipe, genomes)
         run = open_run(out, recipe, [(genome.source, genome.digest) for genome in genomes], __version__)
         del genomes

@@ -8,6 +8,7 @@ texts whose layout an index cannot describe.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -334,18 +335,24 @@ def check_records(layout: Layout, source: str) -> None:
 
 def read_fai(path: Path, fasta: Path) -> Layout:
     """The layout that a .fai states. Raises ValueError saying why it cannot be that of ``fasta``."""
+    names: list[str] = []
+    numbers = array("q")
     try:
-        lines = path.read_bytes().decode().splitlines()
+        with path.open(encoding="utf-8", newline="\n") as lines:
+            for line in lines:
+                name, *fields = line.rstrip("\r\n").split("\t")
+                if len(fields) != 4:
+                    raise ValueError("does not have five columns")
+                names.append(name)
+                try:
+                    numbers.extend(map(int, fields))
+                except (ValueError, OverflowError):
+                    raise ValueError("has something other than numbers in its columns") from None
     except UnicodeDecodeError:
         raise ValueError("is not UTF-8 text") from None
-    columns = [line.split("\t") for line in lines]
-    if not columns or any(len(fields) != 5 for fields in columns):
-        raise ValueError("does not have five columns")
-    try:
-        numbers = np.array([fields[1:] for fields in columns], dtype=np.int64)
-    except (ValueError, OverflowError):
-        raise ValueError("has something other than numbers in its columns") from None
-    layout = Layout([fields[0] for fields in columns], *np.ascontiguousarray(numbers.T))
+    if not names:
+        raise ValueError("is empty")
+    layout = Layout(names, *np.ascontiguousarray(np.array(numbers, dtype=np.int64).reshape(-1, 4).T))
     _check_fit(layout, fasta)
     return layout
 
@@ -387,11 +394,3 @@ def _check_fit(layout: Layout, fasta: Path) -> None:
                 raise ValueError("does not fit the file")
         if between(int(ends[-1]), size):
             raise ValueError("does not fit the file")
-
-
-def write_fai(layout: Layout, path: Path) -> None:
-    """Write a layout as a .fai whose names are the records' indices, so that no name can trouble its reader."""
-    columns = (layout.lengths, layout.offsets, layout.line_bases, layout.line_bytes)
-    with path.open("w", encoding="ascii") as file:
-        for record, fields in enumerate(zip(*(column.tolist() for column in columns), strict=True)):
-            file.write("{}\t{}\t{}\t{}\t{}\n".format(record, *fields))

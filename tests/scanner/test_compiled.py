@@ -13,8 +13,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import genoscan
 import pytest
+
+import genoscan
 from genoscan.scanner import compiled
 
 PACKAGE = Path(genoscan.__file__).parent

@@ -8,13 +8,14 @@ import subprocess
 import numpy as np
 import pytest
 import toys
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from genoscan.scanner.batch import genome_stem
 from genoscan.scanner.errors import UsageError
 from genoscan.scanner.inference.session import open_model
 from genoscan.scanner.reading.genome import open_genome
 from genoscan.scanner.scan import Counts, ScanOptions, scan, scan_to_track
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 LETTERS = "ACGT"
 
@@ -108,8 +109,13 @@ def test_bins_of_several_bases(tmp_path):
     text = track(path, model, tmp_path, format="bedgraph")
     # The bin 16-20 is AANN, half known; 20-24 is NNNA, three quarters unknown; the last holds AA only.
     assert [tuple(row[1:]) for row in rows(text)] == [
-        ("0", "4", "1"), ("4", "8", "0.5"), ("8", "12", "0"), ("12", "16", "1"), ("16", "20", "0.5"), ("24", "26", "0.5"),
-    ]  # fmt: skip
+        ("0", "4", "1"),
+        ("4", "8", "0.5"),
+        ("8", "12", "0"),
+        ("12", "16", "1"),
+        ("16", "20", "0.5"),
+        ("24", "26", "0.5"),
+    ]
 
 
 MODELS = {

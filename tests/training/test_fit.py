@@ -8,6 +8,7 @@ import time
 import numpy as np
 import pytest
 import torch
+
 from genoscan.scanner.errors import GenoscanError, UsageError
 from genoscan.training import fit as fit_module
 from genoscan.training.checkpoint import load_checkpoint, restore_net

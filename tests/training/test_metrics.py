@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-from genoscan.training.metrics import Counts, accuracy, count, f1, mcc, measures, precision, recall
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from genoscan.training.metrics import Counts, accuracy, count, f1, mcc, measures, precision, recall
 
 answers = st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=60)
 

@@ -1,6 +1,7 @@
 """Recipes: the bundled one, the way back from text, and errors that name file and field."""
 
 import pytest
+
 from genoscan.scanner.card import parse_card
 from genoscan.scanner.errors import GenoscanError, UsageError
 from genoscan.training.recipe import bundled_recipes, load_recipe, model_card, parse_recipe, recipe_text

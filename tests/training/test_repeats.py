@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from genoscan.scanner.encoding.spectrum import encode_spectrum
 from genoscan.scanner.errors import GenoscanError, UsageError
 from genoscan.training.data.repeats import (
@@ -130,7 +131,7 @@ def test_splits_share_no_table(tmp_path, recipe):
     # A and C only in the first nine tenths, G and T only in the last.
     generator = np.random.default_rng(1)
     text = "".join(generator.choice(list("AC"), 9_000)) + "".join(generator.choice(list("GT"), 1_000))
-    background = read_background(write_fasta(tmp_path / "g.fa", text))
+    background = read_background(write_fasta(tmp_path / "g.fa", text), print)
     assert len(background.digest) >= 32
     tables = fit_tables(recipe, [background])
     assert [table.shape for table in tables["training"]] == [(1, 4), (4, 4)]
@@ -148,4 +149,4 @@ def test_backgrounds_are_asked_for(recipe):
 def test_a_small_background_is_named(tmp_path, recipe):
     path = write_fasta(tmp_path / "small.fa", "ACGT" * 30)
     with pytest.raises(GenoscanError, match=r"small\.fa: its validation part has 12 known bases"):
-        fit_tables(recipe, [read_background(path)])
+        fit_tables(recipe, [read_background(path, print)])

@@ -2,6 +2,9 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from genoscan.training.data.simulate import (
     TRUTH,
     RepeatSimulation,
@@ -14,8 +17,6 @@ from genoscan.training.data.simulate import (
     simulate,
     tandem_array,
 )
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 UNIFORM = np.cumsum(np.full((1, 4), 0.25), axis=1).astype(np.float32)
 seeds = st.integers(0, 2**32 - 1)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+
 from genoscan.scanner.encoding.spectrum import BIN, encode_spectrum, feature_count
 from genoscan.training.nets.spectrum_net import SpectrumNet
 

@@ -7,7 +7,7 @@ no window is shared.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -45,9 +45,12 @@ Tables = dict[str, list[np.ndarray]]
 """For each split the cumulative transition tables (`simulate.markov_table`)."""
 
 
-def read_background(path: str) -> Background:
-    """The genome in the FASTA file ``path``, cut into its training and validation part."""
-    with open_genome(path) as genome:
+def read_background(path: str, warn: Callable[[str], None]) -> Background:
+    """The genome in the FASTA file ``path``, cut into its training and validation part.
+
+    ``warn`` gets a line for each oddity of the file; what makes it no genome raises `GenoscanError`.
+    """
+    with open_genome(path, warn) as genome:
         total = int(np.sum(genome.lengths))
         cut = total - int(total * VALIDATION_SHARE)
         codes = {"training": sample_codes(genome, 0, cut), "validation": sample_codes(genome, cut, total)}

@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from genoscan.scanner.calling.intervals import RUN, Caller, Thresholds, find_runs, merge_runs
 from genoscan.scanner.calling.levels import Leveller, find_levels, merge_levels
 from genoscan.scanner.inference.stitch import NO_SCORE
-from hypothesis import given
-from hypothesis import strategies as st
 
 SCORES = st.lists(st.sampled_from([0, 2000, 3000, 5000, 9000, int(NO_SCORE)]), min_size=1, max_size=60)
 THRESHOLDS = Thresholds(call=5000, extend=3000, gap=2, min_length=3)

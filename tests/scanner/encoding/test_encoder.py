@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from genoscan.scanner.card import Calling, KmerInput, ModelCard, NucleotideInput, Output, SpectrumInput
 from genoscan.scanner.encoding.encoder import encoder
 from genoscan.scanner.encoding.kmers import kmer_tokens

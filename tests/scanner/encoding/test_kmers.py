@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from genoscan.scanner.card import KmerInput
 from genoscan.scanner.encoding.kmers import kmer_tokens, token_count
 from genoscan.scanner.encoding.nucleotides import reverse_complement
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 CODES = {letter: code for code, letter in enumerate("ACGTN")}
 

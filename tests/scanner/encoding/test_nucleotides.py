@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from genoscan.scanner.encoding.nucleotides import base_codes, one_hot, reverse_complement
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
+
+from genoscan.scanner.encoding.nucleotides import base_codes, one_hot, reverse_complement
 
 # No fill: every base is drawn on its own.
 code_arrays = npst.arrays(

@@ -6,10 +6,11 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from genoscan.scanner.encoding.nucleotides import reverse_complement
-from genoscan.scanner.encoding.spectrum import BIN, encode_spectrum, feature_count, lag_bands
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+
+from genoscan.scanner.encoding.nucleotides import reverse_complement
+from genoscan.scanner.encoding.spectrum import BIN, encode_spectrum, feature_count, lag_bands
 
 LAGS = (64, 128, 640)
 

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from genoscan.scanner.card import Calling, ModelCard, NucleotideInput, Output
-from genoscan.scanner.reading.tiles import Interval, cut_tiles, tile_size_for, windows_of
 from hypothesis import given
 from hypothesis import strategies as st
+
+from genoscan.scanner.card import Calling, ModelCard, NucleotideInput, Output
+from genoscan.scanner.reading.tiles import Interval, cut_tiles, tile_size_for, windows_of
 
 
 def card(task="segmentation", window=32, step=16, bin=1, shortest=None):

@@ -1,0 +1,124 @@
+"""What a checkpoint is: each family of checkpoints knows its own, opens it, and says how it is laid out for ONNX.
+
+A new family is one entry in `FAMILIES`.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from torch import Tensor, nn
+
+from ..scanner.card import ModelCard, Provenance
+from ..scanner.errors import GenoscanError, UsageError
+from ..training.checkpoint import BEST, LAST, Checkpoint, load_checkpoint, read_run, restore_net
+from ..training.recipe import model_card
+from .convert import SpectrumFloatLayout, SpectrumIntegerLayout
+
+Precision = Literal["fp32", "fp16", "int8"]
+TIMES = ("seconds", "megabases_per_second")
+"""Entries of an epoch that say how fast it was and not how good."""
+PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16", "int8")
+
+
+@dataclass(frozen=True)
+class Source:
+    """An opened checkpoint.
+
+    network: from the tensor that the card's encoder makes to logits in the shape that the card says: the judge.
+    layout: the module to be traced for a precision; it computes what ``network`` computes.
+    card: without precision and parity.
+    """
+
+    path: Path
+    network: nn.Module
+    layout: Callable[[Precision], nn.Module]
+    card: ModelCard
+
+
+@dataclass(frozen=True)
+class Family:
+    """A kind of checkpoint: what it is called, whether a path is one, and how it is opened."""
+
+    title: str
+    recognises: Callable[[Path], bool]
+    open: Callable[[Path], Source]
+
+
+def open_checkpoint(path: str | Path) -> Source:
+    """Open a checkpoint of any family; `GenoscanError` (`UsageError` for a missing path) says what is wrong with it."""
+    path = Path(path)
+    if not path.exists():
+        raise UsageError(f"{path}: no such checkpoint")
+    for family in FAMILIES:
+        if family.recognises(path):
+            return family.open(path)
+    known = "; ".join(family.title for family in FAMILIES)
+    raise GenoscanError(f"{path}: not a checkpoint that can be exported; these can: {known}")
+
+
+class _PerBase(nn.Module):
+    """The spectrum network as the card describes it: logits (batch, bases, 1)."""
+
+    def __init__(self, net: nn.Module):
+        super().__init__()
+        self.net = net
+
+    def forward(self, features: Tensor) -> Tensor:
+        return self.net(features).unsqueeze(-1)
+
+
+def _is_training_run(path: Path) -> bool:
+    if path.is_dir():
+        return (path / BEST).is_file() or (path / LAST).is_file()
+    return zipfile.is_zipfile(path)  # what torch.save writes
+
+
+def _open_training_run(path: Path) -> Source:
+    checkpoint = load_checkpoint(path)
+    try:
+        net = restore_net(checkpoint)
+    except RuntimeError:  # what load_state_dict raises
+        raise GenoscanError(f"{path}: the checkpoint's weights do not fit its own recipe") from None
+    card = model_card(checkpoint.recipe)
+    provenance = card.provenance.model_copy(
+        update={
+            "metrics": _metrics(checkpoint),
+            "code_version": checkpoint.code_version,
+            "date": _date(path if path.is_dir() else path.parent, checkpoint),
+        }
+    )
+    card = card.model_copy(update={"provenance": Provenance.model_validate(provenance.model_dump())})
+
+    def layout(precision: Precision) -> nn.Module:
+        return SpectrumIntegerLayout(net) if precision == "int8" else SpectrumFloatLayout(net)
+
+    return Source(path, _PerBase(net).eval(), layout, card)
+
+
+def _metrics(checkpoint: Checkpoint) -> dict[str, float]:
+    """Those of the checkpoint's last finished epoch, which is the best one in a `best.pt`."""
+    last = checkpoint.history[-1] if checkpoint.history else {}
+    chosen = {name: float(value) for name, value in last.items() if name not in ("step", *TIMES)}
+    return {"step": float(checkpoint.step), **chosen}
+
+
+def _date(folder: Path, checkpoint: Checkpoint) -> str:
+    """When the run's session that wrote the checkpoint began, as its run.json says; not the day of the export."""
+    run = read_run(folder)
+    sessions = [] if run is None else run["sessions"]
+    dates = [
+        str(session.get("date", ""))
+        for session in sessions
+        if isinstance(session, dict) and session.get("from_step", 0) < max(checkpoint.step, 1)
+    ]
+    return dates[-1] if dates else ""
+
+
+FAMILIES: tuple[Family, ...] = (
+    Family(f"{BEST} or {LAST} of `genoscan train` (or its folder)", _is_training_run, _open_training_run),
+)

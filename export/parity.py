@@ -1,0 +1,213 @@
+"""Whether an exported model is still the checkpoint: both are run on the same windows and compared."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+
+from ..scanner.card import ModelCard
+from ..scanner.encoding.encoder import encoder
+from ..scanner.errors import GenoscanError
+from ..scanner.reading.genome import open_genome
+from ..training.data.simulate import RepeatSimulation, markov_sequence, random_table, simulate
+
+UNKNOWN = 4
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What an export must keep to: the activated score's largest and mean difference, and label agreement."""
+
+    largest: float = math.inf
+    mean: float = math.inf
+    agreement: float = 0.0
+
+
+DEFAULT_LIMITS: Mapping[str, Limits] = {
+    "fp32": Limits(largest=1e-4),
+    "fp16": Limits(largest=1e-2),
+    "int8": Limits(mean=1e-2, agreement=0.999),
+}
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Two sets of activated scores compared.
+
+    agreement: share of scores that lie on the same side of the card's threshold. finite: neither has NaN or infinity.
+    correlation: Pearson's; where one side is constant it is 1 if both are the same and 0 otherwise.
+    """
+
+    largest: float
+    mean: float
+    correlation: float
+    agreement: float
+    finite: bool
+
+
+@dataclass(frozen=True)
+class ParityReport:
+    """A model against its checkpoint: a `Difference` for each kind of sequence, and what was asked of them."""
+
+    precision: str
+    differences: Mapping[str, Difference]
+    limits: Limits
+
+    def problems(self) -> list[str]:
+        """What lies beyond the limits, each with kind of sequence and numbers; empty when the model is accepted."""
+        found = []
+        for kind, one in self.differences.items():
+            if not one.finite:
+                found.append(f"{kind} sequence: NaN or infinite scores")
+                continue
+            if one.largest > self.limits.largest:
+                found.append(f"{kind} sequence: largest difference {one.largest:.2g} > {self.limits.largest:g}")
+            if one.mean > self.limits.mean:
+                found.append(f"{kind} sequence: mean difference {one.mean:.2g} > {self.limits.mean:g}")
+            if one.agreement < self.limits.agreement:
+                found.append(f"{kind} sequence: label agreement {one.agreement:.5f} < {self.limits.agreement:g}")
+        return found
+
+    def figures(self) -> dict[str, float]:
+        """The numbers for the card, as KIND_MEASURE, to three digits (agreement and correlation to six places)."""
+        figures = {}
+        for kind, one in self.differences.items():
+            figures[f"{kind}_largest"] = float(f"{one.largest:.3g}")
+            figures[f"{kind}_mean"] = float(f"{one.mean:.3g}")
+            figures[f"{kind}_correlation"] = round(one.correlation, 6)
+            figures[f"{kind}_agreement"] = round(one.agreement, 6)
+        return figures
+
+    def __str__(self) -> str:
+        lines = [f"{self.precision:<12}{'largest':>10}{'mean':>10}{'correlation':>13}{'agreement':>11}"]
+        lines += [
+            f"{kind:<12}{one.largest:>10.2g}{one.mean:>10.2g}{one.correlation:>13.6f}{one.agreement:>11.6f}"
+            + ("" if one.finite else "  NaN or infinity")
+            for kind, one in self.differences.items()
+        ]
+        return "\n".join(lines)
+
+
+def activate(logits: np.ndarray, activation: str) -> np.ndarray:
+    """Activated scores in float64 of logits of any shape, outputs last."""
+    values = logits.astype(np.float64)
+    if activation == "sigmoid":
+        return 0.5 * (1 + np.tanh(values / 2))
+    if activation == "softmax":
+        values = np.exp(values - values.max(axis=-1, keepdims=True))
+        return values / values.sum(axis=-1, keepdims=True)
+    return values
+
+
+def difference(expected: np.ndarray, got: np.ndarray, threshold: float) -> Difference:
+    """Compare activated scores of one shape; ``expected`` are the checkpoint's."""
+    expected, got = expected.astype(np.float64).ravel(), got.astype(np.float64).ravel()
+    if expected.shape != got.shape:
+        raise ValueError(f"{expected.size} scores against {got.size}")
+    if not (np.isfinite(expected).all() and np.isfinite(got).all()):
+        return Difference(math.inf, math.inf, 0.0, 0.0, finite=False)
+    apart = np.abs(expected - got)
+    spread = expected.std() * got.std()
+    if spread > 0:
+        correlation = float(np.mean((expected - expected.mean()) * (got - got.mean())) / spread)
+    else:
+        correlation = float(np.array_equal(expected, got))
+    agreement = float(np.mean((expected >= threshold) == (got >= threshold)))
+    return Difference(float(apart.max()), float(apart.mean()), min(correlation, 1.0), agreement, finite=True)
+
+
+def sample_windows(card: ModelCard, seed: int, count: int, genome: str | Path | None = None) -> dict[str, np.ndarray]:
+    """Windows to compare on or to calibrate with: for each kind of sequence uint8 codes (count, window).
+
+    random: bases of varied GC content, the first window with N at both ends. simulated: the same with tandem
+    repeats. real: windows spread over the FASTA ``genome``, where given, that are not mostly unknown.
+    """
+    generator = np.random.default_rng(seed)
+    random = np.stack([markov_sequence(generator, random_table(generator), card.window) for _ in range(count)])
+    edge = card.window // 8
+    random[0, :edge] = random[0, -edge:] = UNKNOWN
+    repeats = RepeatSimulation(gap=3000)
+    simulated = [simulate(generator, card.window, repeats, random_table(generator))[0] for _ in range(count)]
+    windows = {"random": random, "simulated": np.stack(simulated)}
+    if genome is not None:
+        windows["real"] = _real_windows(genome, card, generator, count)
+    return windows
+
+
+def _real_windows(path: str | Path, card: ModelCard, generator: np.random.Generator, count: int) -> np.ndarray:
+    """Windows at random places of a genome, with N beyond the end of a contig shorter than the window."""
+    chosen = []
+    with open_genome(path) as genome:
+        places = np.cumsum(np.maximum(genome.lengths - card.window, 0) + (genome.lengths > 0))
+        for _ in range(20 * count):
+            if len(chosen) == count:
+                break
+            contig = int(np.searchsorted(places, generator.integers(places[-1]), side="right"))
+            length = int(genome.lengths[contig])
+            start = int(generator.integers(max(length - card.window, 0) + 1))
+            window = np.full(card.window, UNKNOWN, dtype=np.uint8)
+            codes = genome.codes(contig, start, min(start + card.window, length))
+            window[: len(codes)] = codes
+            if np.mean(window > 3) <= card.max_unknown:
+                chosen.append(window)
+    if not chosen:
+        raise GenoscanError(f"{path}: no window of {card.window} known bases to compare on: give another genome")
+    return np.stack(chosen)
+
+
+def encode_windows(card: ModelCard, codes: np.ndarray) -> np.ndarray:
+    """The model's input tensor (rows, ...) of codes uint8 (rows, window)."""
+    encode = encoder(card)
+    tensor = np.zeros((len(codes), *encode.window_shape(codes.shape[1])), dtype=encode.dtype)
+    encode.encode(codes, tensor)
+    return tensor
+
+
+def runner(model: bytes) -> Callable[[np.ndarray], np.ndarray]:
+    """A function from an input tensor to the first output of an ONNX model, on the CPU."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1  # the sum of the same numbers in the same order, every time
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+    return lambda tensor: session.run(None, {name: tensor})[0]
+
+
+def compare(
+    card: ModelCard,
+    reference: Callable[[np.ndarray], np.ndarray],
+    model: Callable[[np.ndarray], np.ndarray],
+    windows: Mapping[str, np.ndarray],
+    limits: Limits,
+) -> ParityReport:
+    """Run both on each kind of sequence (uint8 codes (rows, window)), in whole and in the card's shortest windows.
+
+    ``reference`` and ``model`` take the encoded tensor and give logits; shapes that differ raise `GenoscanError`.
+    """
+    differences = {}
+    for kind, codes in windows.items():
+        expected, got = [], []
+        for batch in _batches(card, codes):
+            tensor = encode_windows(card, batch)
+            first, second = reference(tensor), model(tensor)
+            if first.shape != second.shape:
+                raise GenoscanError(
+                    f"model {card.name}: the export gives scores of shape {list(second.shape)} where the checkpoint "
+                    f"gives {list(first.shape)}"
+                )
+            expected.append(activate(first, card.output.activation).ravel())
+            got.append(activate(second, card.output.activation).ravel())
+        differences[kind] = difference(np.concatenate(expected), np.concatenate(got), card.calling.threshold)
+    return ParityReport(card.provenance.precision, differences, limits)
+
+
+def _batches(card: ModelCard, codes: np.ndarray) -> Iterable[np.ndarray]:
+    """Batches of several and of one window, then the first window cut into the shortest ones."""
+    yield from (codes[begin : begin + 3] for begin in range(0, len(codes), 3))
+    if card.shortest_window is not None:
+        yield codes[0].reshape(-1, card.shortest_window)

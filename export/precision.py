@@ -1,0 +1,156 @@
+"""Smaller numbers for a float32 graph: half precision, and 8-bit integers calibrated on sequence."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+QUANTIZED = ("Add", "Clip", "Concat", "Conv", "MatMul", "Gemm", "Mul", "Relu", "Slice", "Transpose")
+"""Operators that run on bytes in an int8 model. What lies between two of them must be one too, or each loses time."""
+
+
+def to_fp16(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The model with half-precision weights and arithmetic; inputs and outputs keep their types."""
+    from onnxruntime.transformers.float16 import convert_float_to_float16
+
+    half = onnx.ModelProto()
+    half.CopyFrom(model)
+    with _quiet():
+        return convert_float_to_float16(half, keep_io_types=True)
+
+
+def to_int8(model: onnx.ModelProto, batches: Sequence[np.ndarray]) -> onnx.ModelProto:
+    """The model with int8 weights (one scale an output channel) and uint8 activations, ranges taken from ``batches``.
+
+    batches: inputs of the model, of the kinds of sequence that it will see; the ranges are their extremes.
+
+    Written as QDQ: in a segment of QDQ the runtime fuses to QLinearConv and channels-last, and providers other than
+    the CPU's can use it as well; QOperator says the same and is as fast. The last layer stays in float32, because
+    logits in 255 steps would lose what lies about the threshold. An input of bytes that is only scaled is taken as
+    it is: its cast and multiplication become the scale of the first quantized tensor.
+    """
+    from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    with tempfile.TemporaryDirectory(prefix="genoscan") as folder, _quiet():
+        prepared, quantized = Path(folder, "prepared.onnx"), Path(folder, "quantized.onnx")
+        onnx.save(model, prepared)
+        quant_pre_process(str(prepared), str(prepared), skip_symbolic_shape=True)
+        graph = onnx.load(prepared)
+        scaled = _scaled_input(graph)
+        overrides = {}
+        if scaled is not None:
+            exact = {"scale": np.float32(scaled.scale), "zero_point": np.uint8(0), "quant_type": QuantType.QUInt8}
+            overrides = {"TensorQuantOverrides": {scaled.tensor: [exact]}}
+        quantize_static(
+            graph,
+            str(quantized),
+            _reader(graph.graph.input[0].name, batches),
+            quant_format=QuantFormat.QDQ,
+            op_types_to_quantize=list(QUANTIZED),
+            nodes_to_exclude=_last_layer(graph) + ([] if scaled is None else [scaled.mul]),
+            per_channel=True,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+            extra_options=overrides,
+        )
+        result = onnx.load(quantized)
+    if scaled is not None:
+        _take_bytes(result, scaled)
+    return result
+
+
+class _ScaledInput:
+    """A byte tensor that is cast and multiplied by a constant: names of the parts, and the constant."""
+
+    def __init__(self, source: str, cast: str, mul: str, tensor: str, scale: float):
+        self.source, self.cast, self.mul, self.tensor, self.scale = source, cast, mul, tensor, scale
+
+
+def _scaled_input(model: onnx.ModelProto) -> _ScaledInput | None:
+    """The graph's first ``Cast(bytes) * constant``, if it has one."""
+    constants = {tensor.name: tensor for tensor in model.graph.initializer}
+    casts = {node.output[0]: node for node in model.graph.node if node.op_type == "Cast"}
+    types = {value.name: value.type.tensor_type.elem_type for value in (*model.graph.value_info, *model.graph.input)}
+    for node in model.graph.node:
+        if node.op_type != "Mul":
+            continue
+        for one, other in (node.input, reversed(node.input)):
+            cast = casts.get(one)
+            if cast is None or other not in constants or types.get(cast.input[0]) != TensorProto.UINT8:
+                continue
+            scale = numpy_helper.to_array(constants[other])
+            if scale.size == 1 and scale.item() > 0:
+                return _ScaledInput(cast.input[0], cast.name, node.name, node.output[0], scale.item())
+    return None
+
+
+def _take_bytes(model: onnx.ModelProto, scaled: _ScaledInput) -> None:
+    """Replace cast, multiplication and quantization by the bytes themselves: the very same numbers."""
+    graph = model.graph
+    quantizers = [node for node in graph.node if node.op_type == "QuantizeLinear" and node.input[0] == scaled.tensor]
+    readers = [node for node in graph.node if scaled.tensor in node.input and node not in quantizers]
+    outputs = {node.output[0] for node in quantizers}
+    gone = {scaled.cast, scaled.mul, *(node.name for node in quantizers)}
+    if not quantizers or readers:
+        raise ValueError(f"{scaled.tensor} is not read through one quantization")
+    for node in graph.node:
+        for position, name in enumerate(node.input):
+            if name in outputs:
+                node.input[position] = scaled.source
+    kept = [node for node in graph.node if node.name not in gone]
+    del graph.node[:]
+    graph.node.extend(kept)
+
+
+def _last_layer(model: onnx.ModelProto) -> list[str]:
+    """Names of the nodes from the last matrix product or convolution to the output."""
+    makers = {output: node for node in model.graph.node for output in node.output}
+    names, node = [], makers.get(model.graph.output[0].name)
+    while node is not None:
+        names.append(node.name)
+        if node.op_type in ("MatMul", "Gemm", "Conv"):
+            return names
+        node = next((makers[name] for name in node.input if name in makers), None)
+    return names
+
+
+def _reader(name: str, batches: Sequence[np.ndarray]):
+    from onnxruntime.quantization import CalibrationDataReader
+
+    class Reader(CalibrationDataReader):
+        def __init__(self) -> None:
+            self.rest = iter(batches)
+
+        def get_next(self) -> dict[str, np.ndarray] | None:
+            batch = next(self.rest, None)
+            return None if batch is None else {name: batch}
+
+    return Reader()
+
+
+def set_metadata(model: onnx.ModelProto, entries: dict[str, str]) -> onnx.ModelProto:
+    """A copy of the model whose metadata is ``entries`` and nothing else."""
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    del copy.metadata_props[:]
+    helper.set_model_props(copy, entries)
+    return copy
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """The tools log advice to the root logger."""
+    level = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(level)
