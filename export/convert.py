@@ -2,8 +2,8 @@
 
 The spectrum network is not traced as it is trained: the same arithmetic is laid out for the runtime first. The
 layouts here were the fastest of seven that were timed in ONNX Runtime on one processor core. The factor on the tracks
-goes into the weights, the mask of unknown bases is a convolution of its own (so that it comes in the layout of what
-it multiplies), and no elementwise pass over the wide input is left but the cast.
+goes into the weights, the mask of unknown bases is widened by a convolution (so that it comes in the layout of what it
+multiplies), and no elementwise pass over the widest tensor is left but its cast.
 """
 
 from __future__ import annotations
@@ -55,11 +55,10 @@ class SpectrumFloatLayout(_SpectrumLayout):
 
     def __init__(self, net: SpectrumNet):
         super().__init__(net)
-        bases = features_of(net) - self.base_start
         self.keep("stem_weight", self.scaled(net.stem.weight, self.base_start)[:, :, 0].T)
         self.keep("stem_bias", net.stem.bias)
         self.keep("enter", torch.ones(net.width, 1, 1, 1))
-        self.keep("count_bases", torch.ones(net.width, bases, 1, 1))
+        self.keep("widen", torch.ones(net.width, 1, 1, 1))
         self.keep("local_weight", self.scaled(net.local.weight, BIN * 8).unsqueeze(2))
         self.keep("local_bias", net.local.bias)
         for number, layer in enumerate(net.body):
@@ -77,8 +76,9 @@ class SpectrumFloatLayout(_SpectrumLayout):
         return conv2d(x, weight, bias, padding=(0, dilation), dilation=(1, dilation))
 
     def forward(self, features: Tensor) -> Tensor:
-        columns = features[:, :, self.local_start :].transpose(1, 2).unsqueeze(2).float()
-        inside = conv2d(columns[:, self.base_start - self.local_start :], self.count_bases).clamp(0, 1)
+        known = features[:, :, self.base_start :].amax(dim=2).float().unsqueeze(1).unsqueeze(1)
+        inside = conv2d(known, self.widen)
+        columns = features[:, :, self.local_start :].transpose(1, 2).unsqueeze(2).float() * known
         local = torch.relu(self.convolve("local", columns, 1))
         x = torch.relu(features.float() @ self.stem_weight + self.stem_bias)
         x = conv2d(x.transpose(1, 2).unsqueeze(2), self.enter, groups=self.width) * inside
@@ -106,8 +106,11 @@ class SpectrumIntegerLayout(_SpectrumLayout):
 
     def forward(self, features: Tensor) -> Tensor:
         net = self.net
-        bases = torch.where(features[:, :, self.base_start :].bool(), self.one, self.zero)
-        rows = torch.cat([features[:, :, : self.base_start], bases], dim=2)
+        bases = features[:, :, self.base_start :]
+        known = bases.amax(dim=2, keepdim=True).bool()
+        tracks = torch.where(known, features[:, :, self.local_start : self.base_start], self.zero)
+        bands = features[:, :, : self.local_start]
+        rows = torch.cat([bands, tracks, torch.where(bases.bool(), self.one, self.zero)], dim=2)
         x = rows.transpose(1, 2).float() * TRACK_SCALE
         inside = conv1d(x[:, self.base_start :], self.count_bases).clamp(0, 1)
         local = torch.relu(net.local(x[:, self.local_start :]))

@@ -47,7 +47,7 @@ def to_int8(model: onnx.ModelProto, batches: Sequence[np.ndarray]) -> onnx.Model
         scaled = _scaled_input(graph)
         overrides = {}
         if scaled is not None:
-            exact = {"scale": np.float32(scaled.scale), "zero_point": np.uint8(0), "quant_type": QuantType.QUInt8}
+            exact = {"scale": np.array(scaled.scale, np.float32), "zero_point": np.array(0, np.uint8), "quant_type": QuantType.QUInt8}
             overrides = {"TensorQuantOverrides": {scaled.tensor: [exact]}}
         quantize_static(
             graph,

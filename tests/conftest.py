@@ -4,6 +4,10 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("genoscan", deadline=None)  # the first example of many tests compiles
+settings.load_profile("genoscan")
 
 
 @pytest.fixture(scope="session")

@@ -358,6 +358,7 @@ def read_fai(path: Path, fasta: Path) -> Layout:
 
 
 _LONGEST_HEADER = 1 << 20
+_LONGEST_LINE_END = 3
 _CHECKED_RECORDS = 10_000
 
 
@@ -367,13 +368,17 @@ def _check_fit(layout: Layout, fasta: Path) -> None:
     Of more than 10,000 records that many are looked at, evenly spread.
     """
     size, count = fasta.stat().st_size, len(layout.names)
+    columns = np.stack(layout[1:5])
+    if (columns < 0).any() or (columns > size + _LONGEST_LINE_END).any():
+        raise ValueError("does not fit the file")
     last = np.maximum(layout.lengths - 1, 0)
     full = np.maximum(layout.line_bases, 1)
-    ends = layout.offsets + last // full * layout.line_bytes + last % full + (layout.lengths > 0)
+    line_ends = layout.line_bytes - layout.line_bases
+    ends = layout.offsets + last + last // full * line_ends + (layout.lengths > 0)
     begins = np.concatenate([[0], ends])
     if (
-        (np.column_stack([layout.lengths, layout.offsets, layout.line_bases]) < 0).any()
-        or (layout.line_bytes < layout.line_bases).any()
+        (line_ends < 0).any()
+        or (line_ends > _LONGEST_LINE_END).any()
         or ((layout.lengths > 0) & (layout.line_bases == 0)).any()
         or (begins[:-1] > layout.offsets).any()
         or ends[-1] > size

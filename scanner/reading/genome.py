@@ -37,6 +37,7 @@ from .fasta import (
 _CHUNK = 1 << 20
 _GZIP = b"\x1f\x8b"
 _BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
+_BGZF_HEADER = 18
 _PACKED = {b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"PK\x03\x04": "zip", b"\x28\xb5\x2f\xfd": "zstd"}
 # Names from which pyfaidx concludes that a file is compressed, whatever is in it.
 _MISLEADING = (".gz", ".bgz", ".bz2", ".zip")
@@ -252,7 +253,7 @@ class _Compressed:
 
 def _pieces(file: BinaryIO, source: str) -> Iterator[bytes]:
     """A stream's text in chunks, decompressed if it is gzip or bgzip."""
-    head = file.read(_CHUNK)
+    head = file.read(_BGZF_HEADER)
     if not head.startswith(_GZIP):
         while head:
             yield head

@@ -95,7 +95,9 @@ def test_checkpoint_is_the_network(whole):
     assert checkpoint.step == best["step"]
     net = restore_net(checkpoint)
     assert not net.training
-    batch = fit_module._stack(fit_module.example(tiny(), {"validation": []}, 1, i, "validation") for i in range(5))
+    batch = fit_module._stack(
+        fit_module.example(tiny(), {"validation": []}, tiny().seed, i, "validation") for i in range(5)
+    )
     counts, loss = evaluate(net, [batch])
     assert sum(counts) == 5 * 512
     assert loss == pytest.approx(best["validation_loss"], rel=1e-4)

@@ -1,5 +1,7 @@
 """Recipes: the bundled one, the way back from text, and errors that name file and field."""
 
+import re
+
 import pytest
 
 from genoscan.scanner.card import parse_card
@@ -29,8 +31,7 @@ def test_text_keeps_quotes_and_letters():
 
 def test_a_file_is_read_and_preferred(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    text = recipe_text(load_recipe("repeats"))
-    (tmp_path / "repeats").write_text(text.replace("seed = 1", "seed = 99"))
+    (tmp_path / "repeats").write_text(edited("", "seed", "seed = 99"))
     assert load_recipe("repeats").seed == 99
     assert load_recipe(tmp_path / "repeats").seed == 99
 
@@ -44,34 +45,50 @@ def test_card_is_a_model_card():
     assert card.provenance.licence == recipe.card.licence
 
 
+def edited(section, key, line):
+    """The bundled recipe with one line of a section changed, whatever its value is."""
+    text = recipe_text(load_recipe("repeats"))
+    head, mark, rest = text.partition(f"[{section}]\n") if section else ("", "", text)
+    changed, count = re.subn(rf"^{key} = .*$", line, rest, count=1, flags=re.MULTILINE)
+    assert count == 1
+    return head + mark + changed
+
+
 @pytest.mark.parametrize(
-    ("old", "new", "field"),
+    ("section", "key", "line", "field"),
     [
-        ("seed = 1", 'seed = "x"', "seed"),
-        ("lags = 640", "lags = 100", "net.lags"),
-        ("width = 64", "with = 64", "net.with"),
-        ("dilations = [1,", "dilations = [0,", "net"),
-        ("window = 8192", "window = 8190", "data.window"),
-        ("gap = 3000.0", "gapp = 3000", "data.training.gapp"),
-        ("periods = [1, 560]", "periods = [9, 5]", "data.training"),
-        ("margin = 128", "margin = 4096", "fit.margin"),
-        ("epochs = 20", "epochs = 0", "fit.epochs"),
-        ("step = 14336", "step = 14000", "card.window"),
-        ("extend = 0.3", "extend = 0.6", "card.calling.extend"),
-        ("[fit]", "[fitting]", "fit"),
+        ("", "seed", 'seed = "x"', "seed"),
+        ("", "task", 'task = "genes"', "task"),
+        ("net", "lags", "lags = 100", "net.lags"),
+        ("net", "width", "with = 64", "net.with"),
+        ("net", "dilations", "dilations = [0, 1]", "net"),
+        ("data", "window", "window = 8190", "data.window"),
+        ("data.training", "gap", "gapp = 3000", "data.training.gapp"),
+        ("data.training", "periods", "periods = [9, 5]", "data.training"),
+        ("fit", "margin", "margin = 400000", "fit.margin"),
+        ("fit", "epochs", "epochs = 0", "fit.epochs"),
+        ("fit", "learning_rate", "learning_rate = nan", "fit.learning_rate"),
+        ("card", "step", "step = 16", "card.window"),
+        ("card", "name", 'name = "a name"', "card.name"),
+        ("card.calling", "extend", "extend = 1.5", "card.calling.extend"),
+        ("card.output", "names", "names = []", "card.output.names"),
     ],
 )
-def test_errors_name_file_and_field_on_one_line(tmp_path, old, new, field):
-    text = recipe_text(load_recipe("repeats"))
-    assert old in text
+def test_errors_name_file_and_field_on_one_line(tmp_path, section, key, line, field):
     path = tmp_path / "mine.toml"
-    path.write_text(text.replace(old, new))
+    path.write_text(edited(section, key, line))
     with pytest.raises(GenoscanError) as caught:
         load_recipe(path)
     message = str(caught.value)
     assert message.startswith(f"{path}: wrong recipe: {field}: ")
     assert "\n" not in message
-    assert "card.card" not in message
+
+
+def test_a_missing_section_is_named(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(recipe_text(load_recipe("repeats")).replace("[fit]", "[fitting]"))
+    with pytest.raises(GenoscanError, match=r"mine\.toml: wrong recipe: fit: "):
+        load_recipe(path)
 
 
 def test_not_toml(tmp_path):
