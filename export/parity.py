@@ -200,10 +200,27 @@ def compare(
                     f"model {card.name}: the export gives scores of shape {list(second.shape)} where the checkpoint "
                     f"gives {list(first.shape)}"
                 )
-            expected.append(activate(first, card.output.activation).ravel())
-            got.append(activate(second, card.output.activation).ravel())
+            scored = scored_places(card, batch)
+            expected.append(activate(first, card.output.activation)[scored].ravel())
+            got.append(activate(second, card.output.activation)[scored].ravel())
         differences[kind] = difference(np.concatenate(expected), np.concatenate(got), card.calling.threshold)
     return ParityReport(card.provenance.precision, differences, limits)
+
+
+def scored_places(card: ModelCard, codes: np.ndarray) -> np.ndarray:
+    """bool (rows,) or for per-bin models (rows, bins): scores of windows uint8 (rows, bases) that a scan would use.
+
+    What lies in a whole window's context or is mostly unknown is never scored, and a network may say anything there.
+    """
+    unknown = codes > 3
+    if card.task != "segmentation":
+        return unknown.mean(axis=1) <= card.max_unknown
+    rows, bases = codes.shape
+    scored = unknown.reshape(rows, -1, card.output.bin).mean(axis=2) <= min(card.max_unknown, 0.999)
+    if bases == card.window:
+        crop = card.context // card.output.bin
+        scored[:, :crop] = scored[:, scored.shape[1] - crop :] = False
+    return scored
 
 
 def _batches(card: ModelCard, codes: np.ndarray) -> Iterable[np.ndarray]:

@@ -96,11 +96,10 @@ def _take_bytes(model: onnx.ModelProto, scaled: _ScaledInput) -> None:
     """Replace cast, multiplication and quantization by the bytes themselves: the very same numbers."""
     graph = model.graph
     quantizers = [node for node in graph.node if node.op_type == "QuantizeLinear" and node.input[0] == scaled.tensor]
-    readers = [node for node in graph.node if scaled.tensor in node.input and node not in quantizers]
     outputs = {node.output[0] for node in quantizers}
-    gone = {scaled.cast, scaled.mul, *(node.name for node in quantizers)}
-    if not quantizers or readers:
-        raise ValueError(f"{scaled.tensor} is not read through one quantization")
+    gone = {node.name for node in quantizers}
+    if not any(scaled.tensor in node.input for node in graph.node if node not in quantizers):
+        gone |= {scaled.cast, scaled.mul}
     for node in graph.node:
         for position, name in enumerate(node.input):
             if name in outputs:

@@ -306,10 +306,8 @@ def letter_error(source: str, name: str, position: int, byte: int) -> GenoscanEr
 
 def protein_error(source: str, name: str) -> GenoscanError:
     """The error for a record made up of IUPAC letters, few of which are A, C, G, T, U or N."""
-    return GenoscanError(
-        f"{source}: record '{name}' looks like protein: fewer than half of its letters are A, C, G, T, U or N; "
-        "give a genome"
-    )
+    reason = "fewer than half of its letters are A, C, G, T, U or N"
+    return GenoscanError(f"{source}: record '{name}' looks like protein: {reason}; give a genome")
 
 
 def is_protein(letters: bytes) -> bool:

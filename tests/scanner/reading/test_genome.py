@@ -136,7 +136,7 @@ def fasta_texts(draw) -> bytes:
     return (newline.join(lines) + draw(st.sampled_from(["", newline]))).encode()
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(text=fasta_texts(), chunk=st.sampled_from([1, 5, 64, 1 << 20]), seed=st.integers(0, 2**32))
 def test_any_layout_reads_as_a_naive_parser_does(tmp_path, monkeypatch, text, chunk, seed):
     records = naive_records(text)
@@ -209,6 +209,27 @@ def test_agrees_with_samtools_faidx(tmp_path):
         letters = "".join(shown.stdout.decode().split("\n")[1:])
         with open_genome(path) as genome:
             assert genome.codes(0, start - 1, end).tolist() == naive_codes(letters)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b">a\nAC\nGTACG",  # a longer last line
+        b">a\nACG\nT\nACG\n",
+        b">a\nAC\n\nGTA\nCG",
+        b">a\nAC\r\nGT\nAC\nG\n",  # mixed line ends
+        b">a\nAC\nGT\r\nAC\nG\n",
+        b">a\r\nAC \nGT\nAC\nG\n",
+        b">a\n\n \nACGT\r\r\nACG\r\r\n",
+    ],
+)
+def test_uneven_lines(tmp_path, text):
+    with open_genome(write(tmp_path, text + b"\n>b\nTT\n")) as genome:
+        assert genome.codes(0, 0, 7).tolist() == [0, 1, 2, 3, 0, 1, 2]
+        assert genome.codes(1, 0, 2).tolist() == [3, 3]
+    with open_genome(write(tmp_path, b">b\nTT\n" + text)) as genome:
+        for start in range(8):
+            assert genome.codes(1, start, 7).tolist() == [0, 1, 2, 3, 0, 1, 2][start:]
 
 
 def test_one_long_line_and_many_chunks(tmp_path):
@@ -404,6 +425,16 @@ def test_bad_text(tmp_path, monkeypatch, text, said):
     assert said in failure("-")
     monkeypatch.setattr(genome_module, "_CHUNK", 1)
     assert said in failure(plain)
+
+
+def test_protein_is_found_on_opening_by_its_first_letters(tmp_path):
+    protein = write(tmp_path, ">a\nACGT\n>p\n" + "MKV" * 1700 + "AC" * 2449 + "\n>b\nACGT\n")
+    with pytest.raises(GenoscanError, match="record 'p' looks like protein"):
+        open_genome(protein)
+    path = write(tmp_path, ">a\n" + "AC" * 5000 + "MKV" * 9000)
+    assert bases_read(path) == 37_000
+    index(path)
+    assert bases_read(path) == 37_000
 
 
 def test_short_iupac_record_is_dna(tmp_path):
