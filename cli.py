@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 
 import click
 
 from . import __version__
+from .scanner.errors import ClosedPipe, GenoscanError
 
 _HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
@@ -18,8 +21,44 @@ _EXTRAS = {"torch": "train", "tensorboard": "train", "onnx": "export", "onnxscri
 """Packages that only some commands need, and the extra that brings them."""
 
 
+class _Ended(BaseException):
+    """The process was asked to end by this signal."""
+
+    def __init__(self, number: int):
+        self.number = number
+
+
 def _say(text: str) -> None:
-    click.echo(f"genoscan: {text}", err=True)
+    line = text.replace("\n", " ")  # one line, whatever a file is called
+    click.echo(f"genoscan: {line}", err=True)
+
+
+def _warn(text: str) -> None:
+    _say(f"warning: {text}")
+
+
+@contextmanager
+def _signals_raise() -> Iterator[None]:
+    """SIGTERM and SIGHUP unwind the stack as Ctrl-C does, so that partial files and temporary folders go."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {number: signal.getsignal(number) for number in numbers}
+
+    def end(number: int, _: object) -> None:
+        for one in numbers:
+            signal.signal(one, signal.SIG_IGN)  # asked once is enough; let the cleaning finish
+        raise _Ended(number)
+
+    for number in numbers:
+        if before[number] is not signal.SIG_IGN:  # nohup
+            signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            signal.signal(number, before[number])
 
 
 def _guarded(function: Callable) -> Callable:
@@ -27,11 +66,9 @@ def _guarded(function: Callable) -> Callable:
 
     @wraps(function)
     def run(*args, **kwargs):
-        from .scanner.errors import GenoscanError
-        from .scanner.writing.output import ClosedPipe
-
         try:
-            return function(*args, **kwargs)
+            with _signals_raise():
+                return function(*args, **kwargs)
         except GenoscanError as error:
             _say(f"error: {error}")
             sys.exit(error.exit_code)
@@ -44,10 +81,21 @@ def _guarded(function: Callable) -> Callable:
         except KeyboardInterrupt:
             _say("interrupted")
             sys.exit(130)
+        except _Ended as ended:
+            _say(f"ended by {signal.Signals(ended.number).name}")
+            sys.exit(128 + ended.number)
         except (ClosedPipe, BrokenPipeError):
             # The reader (head, less) has what it wanted. Keep the interpreter from flushing into the closed pipe.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(128 + signal.SIGPIPE)
+        except MemoryError as error:
+            _say(f"error: not enough memory: {error or 'out of memory'}; use a smaller batch, tile or genome")
+            sys.exit(1)
+        except OSError as error:
+            if error.filename is None:
+                raise
+            _say(f"error: {os.fsdecode(error.filename)}: {error.strerror}")
+            sys.exit(1)
 
     return run
 
@@ -71,9 +119,9 @@ _device = click.option(
     help="Where the model runs; a device that is not there is an error.",
 )
 _threads = click.option(
-    "-t", "--threads", type=click.IntRange(1), help="CPU threads [default: all this process may use]."
+    "-t", "--threads", type=click.IntRange(1, 1024), help="CPU threads [default: all this process may use]."
 )
-_batch = click.option("--batch-size", type=click.IntRange(1), help="Windows in a batch [default: by device].")
+_batch = click.option("--batch-size", type=click.IntRange(1, 2**20), help="Windows in a batch [default: by device].")
 
 
 @main.command()
@@ -186,7 +234,7 @@ def bench(model, genome, device, threads, batch_size, seconds, as_json):
             from .training.data.demo import write_demo
 
             genome = str(write_demo(Path(folder), 8_000_000, 1).genome)
-        with open_genome(genome) as reading:
+        with open_genome(genome, warn=_warn) as reading:
             measured = measure(opened, reading, threads, seconds)
     if as_json:
         click.echo(json.dumps(measured.to_dict(), indent=2))
@@ -211,7 +259,7 @@ def bench(model, genome, device, threads, batch_size, seconds, as_json):
 @main.command()
 @click.option("-o", "--out-dir", default="demo", show_default=True, metavar="DIR", help="Where genome and track go.")
 @click.option("--bases", type=click.IntRange(10_000), default=2_000_000, show_default=True, help="Size of the genome.")
-@click.option("--seed", type=int, default=1, show_default=True)
+@click.option("--seed", type=click.IntRange(0), default=1, show_default=True)
 @click.option("--no-scan", is_flag=True, help="Only write the genome and its truth.")
 @_threads
 @_guarded
@@ -249,7 +297,12 @@ def demo(out_dir, bases, seed, no_scan, threads):
 
 @main.group()
 def train() -> None:
-    """Train a model."""
+    """Train a model.
+
+    \b
+    Example:
+      genoscan train repeats --background hg38.fa -o runs/repeats
+    """
 
 
 @train.command("repeats")

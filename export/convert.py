@@ -1,7 +1,7 @@
 """A network becomes an ONNX graph.
 
 The spectrum network is not traced as it is trained: the same arithmetic is laid out for the runtime first. The
-layouts here were the fastest of seven that were timed in ONNX Runtime on one processor core. The factor on the tracks
+layouts here were the best of those that were timed in ONNX Runtime on one processor core. The factor on the tracks
 goes into the weights, the mask of unknown bases is widened by a convolution (so that it comes in the layout of what it
 multiplies), and no elementwise pass over the widest tensor is left but its cast.
 """
@@ -99,7 +99,7 @@ class SpectrumIntegerLayout(_SpectrumLayout):
     def __init__(self, net: SpectrumNet):
         super().__init__(net)
         self.net = net
-        self.keep("count_bases", torch.ones(net.width, features_of(net) - self.base_start, 1))
+        self.keep("widen", torch.ones(net.width, 1, 1))
         self.keep("one", torch.tensor([round(1 / TRACK_SCALE)], dtype=torch.uint8))
         self.keep("zero", torch.tensor([0], dtype=torch.uint8))
         self.keep("out_weight", net.out.weight[:, :, 0].T)
@@ -112,7 +112,7 @@ class SpectrumIntegerLayout(_SpectrumLayout):
         bands = features[:, :, : self.local_start]
         rows = torch.cat([bands, tracks, torch.where(bases.bool(), self.one, self.zero)], dim=2)
         x = rows.transpose(1, 2).float() * TRACK_SCALE
-        inside = conv1d(x[:, self.base_start :], self.count_bases).clamp(0, 1)
+        inside = conv1d(known.float().transpose(1, 2), self.widen)
         local = torch.relu(net.local(x[:, self.local_start :]))
         x = torch.relu(net.stem(x)) * inside
         for layer in net.body:
@@ -120,11 +120,6 @@ class SpectrumIntegerLayout(_SpectrumLayout):
         x = torch.relu(net.head(torch.cat([x, local], dim=1)))
         x = x.transpose(1, 2) @ self.out_weight + net.out.bias
         return x.reshape(features.shape[0], -1, 1)
-
-
-def features_of(net: SpectrumNet) -> int:
-    """Features in a row of the network's input."""
-    return net.stem.in_channels
 
 
 def to_onnx(network: nn.Module, example: Tensor, dynamic: dict[int, str], input_name: str) -> onnx.ModelProto:

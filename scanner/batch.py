@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,10 +11,10 @@ from .catalogue import find_model
 from .errors import GenoscanError, UsageError
 from .inference.devices import available_threads
 from .inference.session import Model, open_model
-from .progress import progress_bar, readable_bases, say
+from .progress import progress_bar, readable_bases, say, wants_bar
 from .reading.genome import Genome, open_genome
 from .scan import Counts, ScanOptions, intervals_of, only_channel, scan_to_track
-from .writing.output import require_place
+from .writing.output import is_stream, require_place
 
 _FASTA_ENDINGS = (".gz", ".bgz", ".fasta", ".fa", ".fna")
 
@@ -27,39 +28,74 @@ def genome_stem(source: str) -> str:
 
 
 def plan_outputs(
-    genomes: Sequence[str], models: Sequence[Model], output: str | None, out_dir: str | None, format_: str
+    genomes: Sequence[str],
+    models: Sequence[Model],
+    output: str | None,
+    out_dir: str | None,
+    format_: str,
+    regions: Sequence[str] = (),
 ) -> dict[tuple[str, str], str | None]:
-    """The output of each (genome, model path). Nothing is scanned when two would share a file."""
+    """The output of each (genome, model path); ``out_dir`` is made. Nothing is scanned when a file would be lost:
+    when two outputs share one, or one is an input."""
     if output is not None and out_dir is not None:
         raise UsageError("give -o for one track or --out-dir for several, not both")
+    inputs = [*(genome for genome in genomes if genome != "-"), *(model.path for model in models), *regions]
     if out_dir is None:
         if len(genomes) * len(models) > 1:
-            raise UsageError(f"{len(genomes)} genomes and {len(models)} models: name a folder for them with --out-dir")
-        if output not in (None, "-"):
-            _require_apart(Path(output), [*genomes, models[0].path])
+            raise UsageError(
+                f"{_counted(len(genomes), 'genome')} and {_counted(len(models), 'model')}: "
+                "name a folder for their tracks with --out-dir"
+            )
+        if not is_stream(output):
+            _require_apart(output, inputs)
             require_place(Path(output))
         return {(genomes[0], models[0].path): output}
-    folder = Path(out_dir)
-    try:
-        folder.mkdir(exist_ok=True)
-    except OSError as error:
-        raise GenoscanError(f"{out_dir}: cannot make the folder: {error.strerror or error}") from None
     ending = "bed" if format_ == "bed" else "bedgraph"
     planned: dict[tuple[str, str], str | None] = {}
     for genome in genomes:
         for model in models:
-            path = folder / f"{genome_stem(genome)}.{model.card.name}.{ending}.gz"
-            if str(path) in planned.values():
+            path = os.path.join(out_dir, f"{genome_stem(genome)}.{model.card.name}.{ending}.gz")
+            if path in planned.values():
                 raise UsageError(f"{path}: two of the genomes or models would be written here; scan them apart")
-            require_place(path)
-            planned[genome, model.path] = str(path)
+            _require_apart(path, inputs)
+            planned[genome, model.path] = path
+    try:
+        os.makedirs(out_dir, exist_ok=True)
+    except OSError as error:
+        raise GenoscanError(f"{out_dir}: cannot make the folder: {error.strerror or error}") from None
+    for path in planned.values():
+        require_place(Path(path))
     return planned
 
 
-def _require_apart(output: Path, inputs: Sequence[str]) -> None:
-    for one in inputs:
-        if one != "-" and output.exists() and Path(one).exists() and output.samefile(one):
-            raise UsageError(f"{output}: is an input of this scan; name another output")
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'s' if count > 1 else ''}"
+
+
+def _require_apart(output: str, inputs: Sequence[str]) -> None:
+    """`UsageError` where writing the track or what lies beside it would replace an input."""
+    for written in (output, f"{output}.json", f"{output}.csi"):
+        for one in inputs:
+            try:
+                same = os.path.samefile(written, one)
+            except OSError:  # one of them is not there
+                continue
+            if same:
+                raise UsageError(f"{written}: is an input of this scan; name another output")
+
+
+def require_genome(source: str) -> None:
+    """`GenoscanError` when there is no such genome: asked before hours of work on others, not after."""
+    if source == "-":
+        if sys.stdin is None:
+            raise GenoscanError("<stdin>: is closed; give a FASTA file")
+        return
+    try:
+        os.stat(source)
+    except FileNotFoundError:
+        raise GenoscanError(f"{source}: no such file") from None
+    except OSError as error:
+        raise GenoscanError(f"{source}: cannot be read: {error.strerror or error}") from None
 
 
 def scan_all(
@@ -76,11 +112,13 @@ def scan_all(
     repeated = {genome for genome in genomes if list(genomes).count(genome) > 1}
     if repeated:
         raise UsageError(f"genome '{sorted(repeated)[0]}' is given twice")
+    for genome in genomes:
+        require_genome(genome)
     opened = [open_model(find_model(name), device, batch_size) for name in models]
     if options.format == "bedgraph":
         for model in opened:
             only_channel(model)
-    planned = plan_outputs(genomes, opened, output, out_dir, options.format)
+    planned = plan_outputs(genomes, opened, output, out_dir, options.format, options.regions)
     for source in genomes:
         with open_genome(source, warn=lambda text: say(f"warning: {text}")) as genome:
             for model in opened:
@@ -90,7 +128,7 @@ def scan_all(
 def _scan_one(genome: Genome, model: Model, output: str | None, options: ScanOptions, asked: str, quiet: bool) -> None:
     label = f"{genome_stem(genome.source)} {model.card.name}"
     bases = sum(one.end - one.start for one in intervals_of(genome, options.regions))
-    with progress_bar(label, bases, shown=not quiet and sys.stderr.isatty()) as on_tile:
+    with progress_bar(label, bases, shown=not quiet and wants_bar(output)) as on_tile:
         counts = scan_to_track(genome, model, output, options, on_tile)
     if not quiet:
         say(summary_line(genome.source, model, counts, options, asked))

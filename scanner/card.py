@@ -15,9 +15,14 @@ from .errors import GenoscanError
 
 CARD_KEY = "genoscan"
 
+_LARGEST_WINDOW = 2**27
+_SCORE_STEP = 0.0001  # scores are kept in ten-thousandths
+_BED_NAME = r"^[\x20-\x7e]{1,255}$"  # BED v1: what a name column may hold
+Score = Annotated[float, Field(ge=-200_000, le=200_000)]
+
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class SpectrumInput(_Part):
@@ -57,7 +62,7 @@ ModelInput = Annotated[SpectrumInput | KmerInput | NucleotideInput, Field(discri
 class Output(_Part):
     """What the logits mean. Model outputs are float32 (batch, outputs), or (batch, window / bin, outputs) per bin."""
 
-    names: tuple[str, ...] = Field(min_length=1)
+    names: tuple[Annotated[str, Field(pattern=_BED_NAME)], ...] = Field(min_length=1)
     activation: Literal["sigmoid", "softmax", "identity"]
     bin: int = Field(ge=1, description="bases per score; per-window tasks: the step")
     called: tuple[str, ...] = Field(default=(), description="outputs that become calls; empty: all of them")
@@ -66,8 +71,8 @@ class Output(_Part):
 class Calling(_Part):
     """Defaults of interval calling, in the units of the activated score and in bases."""
 
-    threshold: float = Field(description="a call holds at least one bin that scores this or more")
-    extend: float = Field(description="a call reaches as far as bins score this or more; at most the threshold")
+    threshold: Score = Field(description="a call holds at least one bin that scores this or more")
+    extend: Score = Field(description="a call reaches as far as bins score this or more; at most the threshold")
     gap: int = Field(default=0, ge=0, description="intervals at most this many bases apart are one call")
     min_length: int = Field(default=1, ge=1)
 
@@ -75,8 +80,8 @@ class Calling(_Part):
 class Track(_Part):
     """How calls look: the BED name (the output's own name where empty), and the scores that become 0 and 1000."""
 
-    name: str = ""
-    score_range: tuple[float, float] = (0.0, 1.0)
+    name: str = Field(default="", pattern=f"^$|{_BED_NAME}")
+    score_range: tuple[Score, Score] = (0.0, 1.0)
     color: str = Field(default="0,0,0", pattern=r"^\d{1,3},\d{1,3},\d{1,3}$")
 
 
@@ -107,10 +112,10 @@ class ModelCard(_Part):
     description: str = ""
     task: Literal["segmentation", "classification", "regression"]
     input: ModelInput
-    window: int = Field(gt=0)
-    step: int = Field(gt=0)
-    context: int = Field(ge=0)
-    shortest_window: int | None = None
+    window: int = Field(gt=0, le=_LARGEST_WINDOW)
+    step: int = Field(gt=0, le=_LARGEST_WINDOW)
+    context: int = Field(ge=0, le=_LARGEST_WINDOW)
+    shortest_window: int | None = Field(default=None, gt=0)
     strand: Literal["both", "forward", "symmetric"] = Field(
         description="both: each strand is scored; forward: only the given one; symmetric: the answer has no strand"
     )
@@ -128,7 +133,8 @@ class ModelCard(_Part):
 
         require(self.window == self.step + 2 * self.context, "window", "must be step + 2 * context")
         require(self.calling.extend <= self.calling.threshold, "calling.extend", "must not exceed calling.threshold")
-        require(self.track.score_range[0] < self.track.score_range[1], "track.score_range", "must rise")
+        low, high = self.track.score_range
+        require(high - low >= _SCORE_STEP, "track.score_range", f"must rise by at least {_SCORE_STEP}")
         unknown = set(self.output.called) - set(self.output.names)
         require(not unknown, "output.called", f"{', '.join(sorted(unknown))} is not among output.names")
         require(len(set(self.output.names)) == len(self.output.names), "output.names", "must be distinct")
@@ -142,6 +148,8 @@ class ModelCard(_Part):
             ratio, rest = divmod(self.window, self.shortest_window)
             whole = rest == 0 and ratio & (ratio - 1) == 0
             require(whole, "shortest_window", "must be the window divided by a power of two")
+            bins = self.shortest_window % self.output.bin == 0
+            require(bins, "shortest_window", "must be a multiple of output.bin")
         if isinstance(self.input, SpectrumInput):
             smallest = self.shortest_window or self.window
             require(smallest % 16 == 0, "window", "must be a multiple of 16 bases for a spectrum")

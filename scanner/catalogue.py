@@ -20,7 +20,7 @@ def find_model(name: str) -> Path:
 
     A file that exists wins over a bundled model of the same name.
     """
-    if Path(name).is_file():
+    if os.path.exists(name) and not os.path.isdir(name):  # a pipe is as good as a file
         return Path(name)
     bundled = bundled_models()
     stem = name.removesuffix(".onnx")

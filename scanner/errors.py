@@ -13,3 +13,7 @@ class UsageError(GenoscanError):
     """The command was called with something it cannot mean. The command ends with exit code 2."""
 
     exit_code = 2
+
+
+class ClosedPipe(Exception):
+    """Whoever read our standard output went away."""

@@ -151,6 +151,8 @@ def _infer(
                 codes[row] = sequences[number].cut(start, start + size)
             filled = codes[: len(batch)]
             model.encoder.encode(reverse_complement(filled) if backward else filled, tensor)
+            if begin == 0 and len(batch) < rows:
+                tensor[len(batch) :] = tensor[0]  # never rows of zeros, which no window of bases may give
             for (number, _, _), output in zip(batch, model.run(tensor), strict=False):
                 results[number].append(output)
     return results

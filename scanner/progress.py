@@ -11,7 +11,16 @@ from .pipeline import TileResult
 
 def say(text: str) -> None:
     """One line on stderr."""
-    print(f"genoscan: {text}", file=sys.stderr, flush=True)
+    if sys.stderr is not None:  # print() would take standard output instead
+        print(f"genoscan: {text}", file=sys.stderr, flush=True)
+
+
+def wants_bar(output: str | None) -> bool:
+    """Whether a bar may be drawn: stderr is a terminal, and the track does not go to one too."""
+    if sys.stderr is None or not sys.stderr.isatty():
+        return False
+    to_terminal = output in (None, "-") and sys.stdout is not None and sys.stdout.isatty()
+    return not to_terminal
 
 
 def readable_bases(bases: float) -> str:

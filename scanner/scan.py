@@ -17,7 +17,7 @@ from .calling.levels import Leveller
 from .errors import UsageError
 from .inference.devices import available_threads
 from .inference.session import Model, open_model
-from .inference.stitch import SCORE_UNIT
+from .inference.stitch import LARGEST_SCORE, SCORE_UNIT
 from .pipeline import TileResult, tile_levels, tile_runs
 from .reading.genome import Genome, open_genome
 from .reading.regions import parse_regions
@@ -25,7 +25,7 @@ from .reading.tiles import Interval, Tile, cut_tiles, tile_size_for
 from .workers import ordered_map
 from .writing.bed import bed_header, bed_lines
 from .writing.bedgraph import bedgraph_lines
-from .writing.output import open_output, write_beside
+from .writing.output import is_stream, open_output, write_beside
 from .writing.summary import summary_json
 
 DEFAULT_TILE = 2**18
@@ -50,6 +50,8 @@ class ScanOptions:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise UsageError(f"--{name.replace('_', '-')} {value}: must be at least 1")
+        if self.threshold is not None and not abs(self.threshold) <= LARGEST_SCORE:  # NaN is not either
+            raise UsageError(f"--threshold {self.threshold}: must be a number within +-{LARGEST_SCORE:,.0f}")
 
 
 @dataclass
@@ -163,7 +165,8 @@ def scan(genome: str | Path, model: str | Path = "repeats", *, device: str = "au
 def scan_to_track(
     genome: Genome, model: Model, output: str | None, options: ScanOptions, on_tile: OnTile = lambda _: None
 ) -> Counts:
-    """Scan a genome and write its track to ``output`` (None or '-': standard output), with a JSON summary beside it.
+    """Scan a genome and write its track to ``output`` (None or '-': standard output), with a JSON summary beside a
+    file.
 
     The track is put in place only when it is complete. `on_tile` hears of each finished tile, in order.
     """
@@ -185,7 +188,7 @@ def scan_to_track(
             else:
                 write(bedgraph_lines(chunk, genome.names))
     counts.seconds = time.perf_counter() - counts.started
-    if output not in (None, "-"):
+    if not is_stream(output):
         used = replace(options, threads=options.threads or available_threads())
         write_beside(Path(f"{output}.json"), summary_json(genome, model, used, thresholds_of(model, options), counts))
     return counts

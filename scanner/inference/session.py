@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import threading
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,25 +19,18 @@ from ..encoding.encoder import Encoder, encoder
 from ..errors import GenoscanError, UsageError
 from .devices import PROVIDER_OF, cuda_device_count, engine_cache, provider_options
 
-ORT_ERRORS = tuple(
-    getattr(ort_state, name)
-    for name in (
-        "EPFail",
-        "Fail",
-        "InvalidArgument",
-        "InvalidGraph",
-        "InvalidProtobuf",
-        "NoModel",
-        "NoSuchFile",
-        "NotImplemented",
-        "RuntimeException",
-    )
-)
+ORT_ERRORS = tuple(one for one in vars(ort_state).values() if isinstance(one, type) and issubclass(one, Exception))
+"""All exceptions that ONNX Runtime has; they have no common base, and each version has others."""
+
 _TENSOR_DTYPES = {
     "tensor(uint8)": np.dtype(np.uint8),
     "tensor(int64)": np.dtype(np.int64),
     "tensor(float)": np.dtype(np.float32),
 }
+LARGEST_BATCH = 2**26
+"""Most bases in a batch: beyond this a batch costs gigabytes and gains nothing."""
+
+_TRIAL_BASES = np.arange(4, dtype=np.uint8)
 
 
 @dataclass(frozen=True)
@@ -89,11 +84,16 @@ def open_model(
     _require_device(device)
     encode = encoder(card)
     rows = batch_size or default_batch_size(device, card.window)
+    if rows * card.window > max(LARGEST_BATCH, card.window):
+        raise UsageError(
+            f"--batch-size {rows}: too many for windows of {card.window:,} bases; at most {LARGEST_BATCH // card.window:,}"
+        )
     session = _create_session(path, content, card, encode, device, rows)
     rows = _check_input(path, session, card, encode, rows, asked=batch_size is not None)
     run = _runner(path, session, device)
-    _check_output(path, run, card, encode, rows)
-    return Model(path, hashlib.sha256(content).hexdigest(), card, encode, device, rows, run)
+    model = Model(path, hashlib.sha256(content).hexdigest(), card, encode, device, rows, run)
+    _check_output(model)
+    return model
 
 
 def read_card(path: str | Path) -> ModelCard:
@@ -132,9 +132,16 @@ def _require_device(device: str) -> None:
         raise GenoscanError(f"--device {device}: this build of ONNX Runtime has no {provider}; install onnxruntime-gpu")
     if cuda_device_count() == 0:
         raise GenoscanError(f"--device {device}: no CUDA device is visible (see nvidia-smi); use --device cpu")
-    onnxruntime.preload_dlls()  # CUDA and cuDNN from pip packages, where they are installed
+    with redirect_stdout(io.StringIO()):  # it prints what it does not find, and standard output is the track's
+        onnxruntime.preload_dlls()  # CUDA and cuDNN from pip packages, where they are installed
     if device == "tensorrt":
-        engine_cache().mkdir(parents=True, exist_ok=True)
+        try:
+            engine_cache().mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise GenoscanError(
+                f"{engine_cache()}: cannot make the folder for TensorRT engines: {error.strerror}; "
+                "set GENOSCAN_CACHE to a folder that can be written to"
+            ) from None
 
 
 def _create_session(
@@ -155,8 +162,9 @@ def _create_session(
         largest=(many, *encode.window_shape(card.window)),
     )
     try:
-        session = onnxruntime.InferenceSession(content, options, providers=providers)
-    except ORT_ERRORS as error:
+        # ONNX Runtime's own fallback would go on, on the CPU, and print that to standard output.
+        session = onnxruntime.InferenceSession(content, options, providers=providers, enable_fallback=0)
+    except (*ORT_ERRORS, ValueError, RuntimeError) as error:
         raise GenoscanError(f"{path}: ONNX Runtime cannot run the model on {device}: {_first_line(error)}") from None
     if session.get_providers()[0] != PROVIDER_OF[device]:
         raise GenoscanError(
@@ -185,32 +193,39 @@ def _check_input(
         if isinstance(have, int) and have != want:
             raise GenoscanError(problem)
     if isinstance(shape[0], int):
+        if shape[0] < 1:
+            raise GenoscanError(problem)
         if asked and rows != shape[0]:
             raise UsageError(f"{path}: the model is made for batches of {shape[0]}; leave out --batch-size")
         return shape[0]
     return rows
 
 
-def _check_output(
-    path: str, run: Callable[[np.ndarray], np.ndarray], card: ModelCard, encode: Encoder, rows: int
-) -> None:
-    """One run on unknown bases: the output's shape must be what the card says, in the shape that will be used."""
-    tensor = np.zeros((rows, *encode.window_shape(card.window)), dtype=encode.dtype)
-    encode.encode(np.full((1, card.window), 4, dtype=np.uint8), tensor)
-    outputs = run(tensor)
-    names = len(card.output.names)
-    wanted = (rows, names)
-    if card.task == "segmentation":
-        wanted = (rows, card.window // card.output.bin, names)
-    if outputs.shape != wanted:
-        raise GenoscanError(
-            f"{path}: the model's output does not match its card: shape {list(outputs.shape)} for {card.window} "
-            f"bases, the card's task, output.names and output.bin ask for {list(wanted)}"
-        )
+def _check_output(model: Model) -> None:
+    """One run in each shape that will be used: the output's type and shape must be what the card says."""
+    card = model.card
+    for window in dict.fromkeys((card.window, card.shortest_window or card.window)):
+        rows = model.rows(window)
+        codes = np.resize(_TRIAL_BASES, (rows, window))  # bases, not N: windows of N never reach a model
+        tensor = np.zeros((rows, *model.encoder.window_shape(window)), dtype=model.encoder.dtype)
+        model.encoder.encode(codes, tensor)
+        outputs = model.run(tensor)
+        names = len(card.output.names)
+        wanted = (rows, window // card.output.bin, names) if card.task == "segmentation" else (rows, names)
+        if outputs.shape != wanted:
+            raise GenoscanError(
+                f"{model.path}: the model's output does not match its card: shape {list(outputs.shape)} for {window} "
+                f"bases, the card's task, output.names and output.bin ask for {list(wanted)}"
+            )
 
 
 def _runner(path: str, session: onnxruntime.InferenceSession, device: str) -> Callable[[np.ndarray], np.ndarray]:
     name, output = session.get_inputs()[0].name, session.get_outputs()[0].name
+    if session.get_outputs()[0].type != "tensor(float)":
+        raise GenoscanError(
+            f"{path}: the model's output does not match its card: '{output}' is {session.get_outputs()[0].type}, "
+            "scores must be tensor(float)"
+        )
 
     def checked(call: Callable[[np.ndarray], np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:
         def run(batch: np.ndarray) -> np.ndarray:

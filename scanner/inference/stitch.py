@@ -16,7 +16,8 @@ from ..reading.tiles import Interval, Windows
 
 SCORE_UNIT = 10_000
 NO_SCORE = np.int32(-(2**31))
-_LARGEST = 200_000.0  # activated scores beyond this do not fit into int32 ten-thousandths
+LARGEST_SCORE = 200_000.0
+"""Activated scores beyond this (either sign) are cut to it: they do not fit into int32 ten-thousandths."""
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -35,7 +36,7 @@ def fixed_scores(logits: np.ndarray, activation: str) -> np.ndarray:
     if activation == "softmax":
         values = np.exp(values - values.max(axis=-1, keepdims=True))
         values /= values.sum(axis=-1, keepdims=True)
-    return np.rint(np.clip(values, -_LARGEST, _LARGEST) * SCORE_UNIT).astype(np.int32)
+    return np.rint(np.clip(values, -LARGEST_SCORE, LARGEST_SCORE) * SCORE_UNIT).astype(np.int32)
 
 
 def stitch(outputs: np.ndarray, windows: Windows, backward: bool) -> np.ndarray:

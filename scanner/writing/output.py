@@ -1,13 +1,14 @@
 """Where a track's bytes go: standard output, a file, or a bgzip file with a CSI index. Complete or absent.
 
-A file is written under another name beside its place and renamed when it is whole. The index is CSI because a .tbi
-ends at 512 Mb.
+A file is written under another name beside its place and renamed when it is whole. What cannot be replaced by a file
+(a device, a named pipe, /dev/stdout) takes the bytes as they come. The index is CSI because a .tbi ends at 512 Mb.
 """
 
 from __future__ import annotations
 
 import errno
 import os
+import stat
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -15,12 +16,7 @@ from pathlib import Path
 
 import pysam
 
-from ..errors import GenoscanError
-
-
-class ClosedPipe(Exception):
-    """Whoever read our standard output went away."""
-
+from ..errors import ClosedPipe, GenoscanError
 
 Write = Callable[[bytes], None]
 
@@ -37,10 +33,12 @@ def open_output(path: str | None) -> Iterator[Write]:
         yield _write_stdout
         _flush_stdout()
         return
-    final = Path(path)
-    require_place(final)
-    partial = final.with_name(f".{final.name}.{os.getpid()}.partial")
-    leftovers = [partial, Path(f"{partial}.csi")]
+    final, stream = Path(path), is_stream(path)
+    if not stream:
+        require_place(final)
+    partial = final if stream else final.with_name(f".{final.name}.{os.getpid()}.partial")
+    leftovers = [] if stream else [partial, Path(f"{partial}.csi")]
+    verbosity = pysam.set_verbosity(0)  # errors are ours to report
     try:
         with _file_errors(final):
             handle = pysam.BGZFile(str(partial), "wb") if final.suffix == ".gz" else partial.open("wb")
@@ -54,15 +52,33 @@ def open_output(path: str | None) -> Iterator[Write]:
         finally:
             with _file_errors(final):
                 handle.close()
-        with _file_errors(final):
-            if final.suffix == ".gz":
-                pysam.tabix_index(str(partial), preset="bed", csi=True, force=True)
-                os.replace(leftovers[1], f"{final}.csi")
-            os.replace(partial, final)
+        if not stream:
+            with _file_errors(final):
+                if final.suffix == ".gz":
+                    pysam.tabix_index(str(partial), preset="bed", csi=True, force=True)
+                    os.replace(leftovers[1], f"{final}.csi")
+                os.replace(partial, final)
     finally:
+        pysam.set_verbosity(verbosity)
         for leftover in leftovers:
             with suppress(OSError):
                 leftover.unlink()
+
+
+def is_stream(path: str | None) -> bool:
+    """Whether the output at ``path`` takes bytes as they come and cannot be replaced by a file: standard output, a
+    device, a named pipe, an open descriptor (/dev/stdout, /dev/fd/3)."""
+    if path is None or path == "-":
+        return True
+    try:
+        if os.path.islink(path) and os.readlink(path).startswith("/proc/"):
+            return True
+        if os.path.realpath(os.path.dirname(path) or ".").startswith("/proc/"):
+            return True
+        mode = os.stat(path).st_mode
+    except OSError:
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
 def write_beside(path: Path, text: str) -> None:
@@ -70,7 +86,8 @@ def write_beside(path: Path, text: str) -> None:
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     with _file_errors(path):
         try:
-            partial.write_text(text, encoding="utf-8")
+            # File names need not be UTF-8; their odd bytes become JSON's own escapes.
+            partial.write_text(text, encoding="utf-8", errors="backslashreplace")
             os.replace(partial, path)
         finally:
             partial.unlink(missing_ok=True)
@@ -79,9 +96,12 @@ def write_beside(path: Path, text: str) -> None:
 def require_place(path: Path) -> None:
     """`GenoscanError` when a file cannot be put at ``path``: asked before hours of work, not after."""
     folder = path.parent
-    if not folder.is_dir():
+    with _file_errors(path):
+        there = folder.is_dir()
+        is_folder = path.is_dir()
+    if not there:
         raise GenoscanError(f"{path}: the folder '{folder}' does not exist; make it first")
-    if path.is_dir():
+    if is_folder:
         raise GenoscanError(f"{path}: is a folder; name a file, or use --out-dir")
     if not os.access(folder, os.W_OK):
         raise GenoscanError(f"{path}: the folder '{folder}' is not writable")
@@ -97,6 +117,8 @@ def _file_errors(path: Path) -> Iterator[None]:
 
 
 def _write_stdout(data: bytes) -> None:
+    if sys.stdout is None:
+        raise GenoscanError("<stdout>: is closed; name an output with -o")
     try:
         sys.stdout.buffer.write(data)
     except BrokenPipeError:

@@ -1,0 +1,254 @@
+"""The documents: commands that exist, options that exist, links that lead somewhere, snippets that compile or run."""
+
+import json
+import re
+import shlex
+import tomllib
+from itertools import groupby
+from pathlib import Path
+from xml.etree import ElementTree
+
+import click
+import numpy as np
+import pytest
+import toys
+
+import genoscan
+from genoscan.cli import main
+from genoscan.scanner.card import KmerInput, ModelCard, NucleotideInput, SpectrumInput, parse_card
+from genoscan.scanner.encoding.spectrum import feature_count, lag_bands
+from genoscan.scanner.inference.session import open_model
+from genoscan.scanner.reading.genome import open_genome
+from genoscan.scanner.scan import ScanOptions, scan_to_track
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")] + sorted(ROOT.glob("docs/*.md"))
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
+
+
+def text_of(path):
+    return path.read_text(encoding="utf-8")
+
+
+def fenced(path, language):
+    return [body for kind, body in FENCE.findall(text_of(path)) if kind == language]
+
+
+def simple_commands(line):
+    """The words of each command of a shell line: pipes, lists and redirections taken apart, assignments left out."""
+    lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
+    lexer.whitespace_split = True
+    for is_operator, group in groupby(lexer, lambda word: set(word) <= set("|&;()")):
+        if is_operator:
+            continue
+        words, kept = iter(group), []
+        for word in words:
+            if set(word) <= set("<>"):
+                next(words)
+            elif kept or not re.match(r"[A-Z_]+=", word):
+                kept.append(word)
+        yield kept
+
+
+def console_commands(path):
+    lines = [line[2:] for body in fenced(path, "console") for line in body.splitlines() if line.startswith("$ ")]
+    return [words for line in lines for words in simple_commands(line)]
+
+
+def commands_named(*names):
+    found = [(path.name, words) for path in DOCUMENTS for words in console_commands(path) if words[0] in names]
+    return [pytest.param(words, id=f"{name}: {' '.join(words)}") for name, words in found]
+
+
+def parse(words):
+    """Parse a genoscan command line as click would, without running it; click.UsageError where it is wrong."""
+    command, rest = main, list(words)
+    while isinstance(command, click.Group) and rest and not rest[0].startswith("-"):
+        name = rest.pop(0)
+        if name not in command.commands:
+            raise click.UsageError(f"no such command: {name}")
+        command = command.commands[name]
+    command.make_context(command.name, rest)
+
+
+def test_a_shell_line_is_taken_apart():
+    line = "A=1 genoscan scan - -m 'my model' 2>log | head -6 && ls > x"
+    assert list(simple_commands(line)) == [["genoscan", "scan", "-", "-m", "my model", "2"], ["head", "-6"], ["ls"]]
+
+
+@pytest.mark.parametrize("line", ["scam a.fa", "scan a.fa -m x --treads 2", "scan -m x", "models show", "train"])
+def test_a_wrong_command_is_noticed(line):
+    with pytest.raises((click.UsageError, click.exceptions.NoArgsIsHelpError)):
+        parse(line.split())
+
+
+@pytest.mark.parametrize("words", commands_named("genoscan"))
+def test_genoscan_commands_parse(words):
+    parse(words[1:])
+
+
+@pytest.mark.parametrize("words", commands_named("make"))
+def test_make_targets_exist(words):
+    assert all(re.search(rf"^{re.escape(target)}:", text_of(ROOT / "Makefile"), re.MULTILINE) for target in words[1:])
+
+
+@pytest.mark.parametrize("words", commands_named("pip"))
+def test_extras_exist(words):
+    extras = tomllib.loads(text_of(ROOT / "pyproject.toml"))["project"]["optional-dependencies"]
+    assert words[1] == "install"
+    for package in words[2:]:
+        name, _, chosen = package.partition("[")
+        assert name == "."
+        assert set(chosen.rstrip("]").split(",")) - {""} <= set(extras)
+
+
+@pytest.mark.parametrize("words", commands_named("python"))
+def test_scripts_and_their_options_exist(words):
+    script = text_of(ROOT / words[1])
+    assert all(f'"{word}"' in script for word in words[2:] if word.startswith("--"))
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_shell_lines_are_marked_as_such(path):
+    """So that the tests above see them all: no other fence holds commands, and every console fence holds some."""
+    assert not [body for kind in ("", "sh", "bash", "shell") for body in fenced(path, kind)]
+    assert all(re.search(r"^\$ ", body, re.MULTILINE) for body in fenced(path, "console"))
+    assert text_of(path).count("\n```") % 2 == 0
+
+
+def anchors(path):
+    """GitHub's anchors of a Markdown file's headings."""
+    headings = re.findall(r"^#+ (.+)$", FENCE.sub("", text_of(path)), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_local_links_lead_somewhere(path):
+    for link in LINK.findall(FENCE.sub("", text_of(path))):
+        if link.startswith("https://"):
+            continue
+        target, _, anchor = link.partition("#")
+        file = (path.parent / target).resolve() if target else path
+        assert file.is_relative_to(ROOT), link
+        assert file.exists(), link
+        if anchor:
+            assert anchor in anchors(file), link
+
+
+def test_every_document_is_reached_from_the_readme():
+    links = {(ROOT / link.partition("#")[0]).resolve() for link in LINK.findall(text_of(ROOT / "README.md"))}
+    assert {path for path in DOCUMENTS if path.name != "README.md"} <= links
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_python_snippets_compile(path):
+    for snippet in fenced(path, "python"):
+        compile(snippet, path.name, "exec")
+
+
+def test_snippets_of_an_own_model_run(tmp_path, monkeypatch, capsys):
+    """docs/models.md, from its GC model to calls; its shorter snippet puts the same card into a bare model."""
+    monkeypatch.chdir(tmp_path)
+    Path("genome.fa").write_text(">chr1\n" + "AT" * 500 + "GC" * 500 + "AT" * 500 + "\n")
+    add_card, whole = fenced(ROOT / "docs" / "models.md", "python")
+    exec(compile(whole, "models.md", "exec"), {})
+    # Of the windows in steps of 100 bases, those that begin at 950 to 1850 hold 150 or more of the bases 1000 to 2000.
+    assert capsys.readouterr().out.splitlines() == ["chr1 1000 2000 gc 0.95 1.0"]
+    card = genoscan.load_model("gc.onnx", device="cpu").card
+    Path("card.json").write_text(card.to_json())
+    Path("network.onnx").write_bytes(Path("gc.onnx").read_bytes())
+    exec(compile(add_card, "models.md", "exec"), {})
+    assert genoscan.load_model("my.onnx", device="cpu").card == card
+
+
+def test_the_card_example_is_valid_and_complete():
+    (example,) = fenced(ROOT / "docs" / "models.md", "json")
+    card = parse_card(example, "docs/models.md")
+    assert json.loads(card.to_json()) == json.loads(example)
+
+
+def test_every_field_of_the_card_is_described():
+    text = text_of(ROOT / "docs" / "models.md")
+    fields = {"name", "version", "description", *ModelCard.model_fields}
+    for part in ("output", "calling"):
+        fields |= {f"{part}.{name}" for name in ModelCard.model_fields[part].annotation.model_fields}
+    for kind in (KmerInput, NucleotideInput, SpectrumInput):
+        fields |= set(kind.model_fields) - {"kind"}
+    fields -= {"output", "calling", "track"}
+    fields |= {f"track.{name}" for name in ModelCard.model_fields["track"].annotation.model_fields}
+    assert [field for field in sorted(fields) if f"`{field}`" not in text] == []
+
+
+def test_every_field_of_the_summary_is_described(tmp_path):
+    (tmp_path / "a.fa").write_text(">a\nACGTACGTAC\n")
+    model = open_model(toys.write(tmp_path / "base.onnx", toys.base_model("A", 8, 0)), "cpu")
+    with open_genome(tmp_path / "a.fa") as genome:
+        scan_to_track(genome, model, str(tmp_path / "a.bed"), ScanOptions())
+    summary = json.loads((tmp_path / "a.bed.json").read_text())
+    fields = {"versions"}
+    for name, value in summary.items():
+        if name != "versions":
+            fields |= {f"{name}.{inner}" for inner in value} if isinstance(value, dict) else {name}
+    described = set(re.findall(r"`([a-z_.0-9]+)`", text_of(ROOT / "docs" / "scan.md")))
+    assert fields <= described
+
+
+@pytest.mark.parametrize(("command", "document"), [(("scan",), "scan.md"), (("train", "repeats"), "training.md")])
+def test_every_option_is_described(command, document):
+    found = main
+    for name in command:
+        found = found.commands[name]
+    options = [max(one.opts, key=len) for one in found.params if isinstance(one, click.Option)]
+    assert [option for option in options if option not in text_of(ROOT / "docs" / document)] == []
+
+
+def test_every_command_is_in_the_readme():
+    readme = text_of(ROOT / "README.md")
+    assert [name for name in main.commands if f"| `genoscan {name}` |" not in readme] == []
+
+
+def test_numbers_of_the_spectrum_document():
+    from genoscan.training.nets.spectrum_net import SpectrumNet
+    from genoscan.training.recipe import load_recipe
+
+    text = text_of(ROOT / "docs" / "spectrum.md")
+    recipe = load_recipe("repeats")
+    net = SpectrumNet(recipe.net.lags, recipe.net.width, recipe.net.dilations)
+    weights = sum(module.weight.numel() for module in net.modules() if hasattr(module, "weight"))
+    bins = sum(recipe.net.dilations)
+    for said in (
+        f"*L* = {recipe.net.lags}",
+        f"{len(lag_bands(recipe.net.lags)) - 1} bands",
+        f"{feature_count(recipe.net.lags)} bytes a row",
+        f"row to {recipe.net.width} channels",
+        f"{', '.join(map(str, recipe.net.dilations))}: together they see {bins}\n  bins, {16 * bins} bases",
+        f"{sum(one.numel() for one in net.parameters()):,} parameters",
+        f"{weights // 16:,} multiplications",
+        f"Windows are {recipe.card.window:,} bases",
+        f"lie within {recipe.card.calling.gap} bases of each other",
+        f"{recipe.card.step:,} are scored and {recipe.card.context:,} on either side",
+    ):
+        assert said in text
+    assert np.isclose(0.75**2 + 0.25**2 / 3, 0.58, atol=0.005)
+
+
+def test_numbers_of_the_training_document():
+    from genoscan.export.parity import DEFAULT_LIMITS
+    from genoscan.training.recipe import load_recipe
+
+    text = text_of(ROOT / "docs" / "training.md")
+    recipe = load_recipe("repeats")
+    assert f"{recipe.fit.steps:,} steps of {recipe.fit.batch} windows of {recipe.data.window:,} bases" in text
+    assert f"| fp32 | largest difference at most {DEFAULT_LIMITS['fp32'].largest:.4f} |" in text
+    assert f"| fp16 | largest difference at most {DEFAULT_LIMITS['fp16'].largest:.2f} |" in text
+    int8 = DEFAULT_LIMITS["int8"]
+    assert f"| int8 | mean difference at most {int8.mean:.2f}, and at least {100 * int8.agreement:.1f} %" in text
+
+
+def test_the_picture_is_well_formed():
+    assert ElementTree.parse(ROOT / "docs" / "pipeline.svg").getroot().tag == "{http://www.w3.org/2000/svg}svg"
+
+
+def test_no_figure_is_missing_in_the_readme():
+    assert re.findall(r"FILL_ME\w*", text_of(ROOT / "README.md")) == []
