@@ -336,16 +336,15 @@ def train_repeats(recipe, backgrounds, out, time_limit, threads):
 @click.argument("checkpoint")
 @click.option("-o", "--output", required=True, metavar="ONNX", help="The model to write.")
 @click.option("--precision", type=click.Choice(["fp32", "fp16", "int8"]), default="fp32", show_default=True)
+@click.option("--genome", metavar="FASTA", help="Compare (and calibrate int8) on windows of this sequence too.")
 @_guarded
-def export(checkpoint, output, precision):
-    """Turn a checkpoint into a checked .onnx with its card inside.
+def export(checkpoint, output, precision, genome):
+    """Turn a checkpoint into an .onnx with its card inside, once both are shown to give the same scores.
 
     \b
     Example:
-      genoscan export runs/repeats/best.pt -o repeats.onnx --precision int8
+      genoscan export runs/repeats/best.pt -o repeats.onnx --genome hg38.fa
     """
-    from pathlib import Path
-
     from .export.export import export_model
 
-    click.echo(export_model(Path(checkpoint), Path(output), precision))
+    click.echo(export_model(checkpoint, output, precision, genome))

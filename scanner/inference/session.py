@@ -86,7 +86,8 @@ def open_model(
     rows = batch_size or default_batch_size(device, card.window)
     if rows * card.window > max(LARGEST_BATCH, card.window):
         raise UsageError(
-            f"--batch-size {rows}: too many for windows of {card.window:,} bases; at most {LARGEST_BATCH // card.window:,}"
+            f"{path}: --batch-size {rows} is too large for windows of {card.window:,} bases; "
+            f"at most {max(1, LARGEST_BATCH // card.window):,}"
         )
     session = _create_session(path, content, card, encode, device, rows)
     rows = _check_input(path, session, card, encode, rows, asked=batch_size is not None)

@@ -113,6 +113,8 @@ def _file_errors(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         hint = "; free some space and run again" if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
+        if error.errno is None:  # htslib does not say why
+            hint = "; is the disk full?"
         raise GenoscanError(f"{path}: cannot write: {error.strerror or error}{hint}") from None
 
 

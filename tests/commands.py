@@ -1,0 +1,35 @@
+"""Running the command line as its users do: in this process where that is enough, as a process where it is not."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from click.testing import CliRunner, Result
+
+from genoscan.cli import main
+
+
+def invoke(*arguments: str | Path, stdin: bytes | None = None) -> Result:
+    """The command's result, run in this process; ``stdout_bytes``, ``stderr`` and ``exit_code`` are of interest."""
+    return CliRunner().invoke(main, [str(one) for one in arguments], input=stdin)
+
+
+def start(*arguments: str | Path, **options) -> subprocess.Popen:
+    """A process that runs the command, stdout and stderr as pipes unless ``options`` say otherwise."""
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
+    return subprocess.Popen([sys.executable, "-m", "genoscan", *map(str, arguments)], **options)
+
+
+def run(*arguments: str | Path, stdin: bytes = b"", **options) -> subprocess.CompletedProcess:
+    """The command run to its end in a process of its own; output as bytes."""
+    with start(*arguments, stdin=subprocess.PIPE, **options) as process:
+        stdout, stderr = process.communicate(stdin, timeout=60)
+    return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file and folder below ``folder``, hidden ones too, with its bytes."""
+    found = {str(path.relative_to(folder)): path for path in folder.rglob("*")}
+    return {name: path.read_bytes() if path.is_file() else b"" for name, path in found.items()}
