@@ -138,11 +138,14 @@ def bundled_recipes() -> list[str]:
 
 
 def load_recipe(source: str | Path) -> Recipe:
-    """The recipe in the file ``source``, or the bundled one of that name.
+    """The bundled recipe named ``source``, or the one in the file ``source``.
 
     Raises `UsageError` when there is no such file or name and `GenoscanError` when the file is no recipe; the
     message names file and field.
     """
+    if str(source) in bundled_recipes():  # a run folder or file of that name in the working folder is not meant
+        text = (files(__package__) / "recipes" / f"{source}.toml").read_text(encoding="utf-8")
+        return parse_recipe(text, f"bundled recipe {source}")
     path = Path(source)
     if path.is_file():
         try:
@@ -150,9 +153,6 @@ def load_recipe(source: str | Path) -> Recipe:
         except (OSError, UnicodeDecodeError) as error:
             raise GenoscanError(f"{source}: cannot be read as a recipe: {error}") from None
         return parse_recipe(text, str(source))
-    if str(source) in bundled_recipes():
-        text = (files(__package__) / "recipes" / f"{source}.toml").read_text(encoding="utf-8")
-        return parse_recipe(text, f"bundled recipe {source}")
     raise UsageError(f"{source}: no such recipe file, and the bundled recipes are {', '.join(bundled_recipes())}")
 
 

@@ -3,7 +3,7 @@
 A tandem repeat of period p is a stretch that keeps matching itself p bases away. For every lag a running
 local-alignment score is kept along the sequence (the ungapped Smith-Waterman recursion on one diagonal of the
 self-comparison), and a score may step to the neighbouring lag at a cost, which is how an insertion or deletion
-in one copy is followed. Two scorings run side by side: a tolerant one, whose drift is positive from 45 % identity
+in one copy is followed. Two scorings run side by side: a tolerant one, whose drift is positive from 40 % identity
 on, and a strict one that singles out short perfect matches. Both directions are computed, because the first copy of
 a repeat matches only to its right and the last only to its left.
 

@@ -23,7 +23,13 @@ LARGEST_SCORE = 200_000.0
 @njit(nogil=True, cache=True, error_model="numpy")
 def _sigmoid_fixed(logits, out):
     for i in range(logits.shape[0]):
-        out[i] = np.int32(np.rint(SCORE_UNIT / (1.0 + math.exp(-logits[i]))))
+        logit = logits[i]
+        if logit < -10.0:  # most bases of most genomes: less than half a ten-thousandth
+            out[i] = 0
+        elif logit > 10.0:
+            out[i] = SCORE_UNIT
+        else:
+            out[i] = np.int32(np.rint(SCORE_UNIT / (1.0 + math.exp(-logit))))
 
 
 def fixed_scores(logits: np.ndarray, activation: str) -> np.ndarray:

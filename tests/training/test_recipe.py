@@ -29,10 +29,10 @@ def test_text_keeps_quotes_and_letters():
     assert parse_recipe(recipe_text(changed), "text") == changed
 
 
-def test_a_file_is_read_and_preferred(tmp_path, monkeypatch):
+def test_a_file_is_read_and_a_bundled_name_is_not_shadowed(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "repeats").write_text(edited("", "seed", "seed = 99"))
-    assert load_recipe("repeats").seed == 99
+    assert load_recipe("repeats").seed == 1
     assert load_recipe(tmp_path / "repeats").seed == 99
 
 
