@@ -182,7 +182,8 @@ def models(context: click.Context) -> None:
     for name, path in bundled_models().items():
         card = read_card(path)
         table.add_row(name, card.version, card.task, f"{card.window:,} bp", card.description)
-    Console(soft_wrap=not sys.stdout.isatty()).print(table)
+    on_terminal = sys.stdout is not None and sys.stdout.isatty()
+    Console(width=None if on_terminal else 1000).print(table)  # elsewhere one line a model, for grep and cut
 
 
 @models.command("show")

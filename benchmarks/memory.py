@@ -15,11 +15,11 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+from peers import run_tool
 
 from genoscan import __version__
 from genoscan.training.data.demo import fasta_record
 from genoscan.training.data.simulate import RepeatSimulation, random_table, simulate
-from peers import run_tool
 
 TOOL = "genoscan repeats (2 threads)"
 

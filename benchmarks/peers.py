@@ -86,6 +86,15 @@ def run_tool(tool: str, fasta: Path, model: str = "repeats", limit: float | None
     return Run(read(text), seconds, peak / 1024)
 
 
+def merged_length(intervals: list[tuple[int, int]]) -> int:
+    """Bases that intervals cover, overlaps counted once."""
+    total = reach = 0
+    for start, end in sorted(intervals):
+        total += max(0, end - max(start, reach))
+        reach = max(reach, end)
+    return total
+
+
 _CHILD = """
 import resource, subprocess, sys
 try:

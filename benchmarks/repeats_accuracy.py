@@ -87,25 +87,30 @@ def plot(result: dict, path: Path) -> None:
     import matplotlib.pyplot as plt
 
     tools = list(result["tools"])
-    figure, axes = plt.subplots(1, len(tools) + 1, figsize=(3.1 * (len(tools) + 1), 3.4), layout="constrained")
+    columns = -(-(len(tools) + 1) // 2)
+    figure, axes = plt.subplots(2, columns, figsize=(3.4 * columns, 6.2), layout="constrained")
+    points, *grids = axes.flat
     for tool in tools:
-        axes[0].plot(result["tools"][tool]["recall"], result["tools"][tool]["precision"], "o", label=tool)
-    axes[0].set(xlabel="recall", ylabel="precision", title="bases in repeats", xlim=(0.3, 1), ylim=(0.9, 1.002))
-    axes[0].legend(fontsize=6, loc="lower left")
-    for axis, tool in zip(axes[1:], tools, strict=True):
+        points.plot(result["tools"][tool]["recall"], result["tools"][tool]["precision"], "o", label=tool)
+    points.set(xlabel="recall", ylabel="precision", title="bases in repeats", xlim=(0, 1.02), ylim=(0.4, 1.02))
+    points.legend(fontsize=7, loc="lower left")
+    divergences = [f"{least:.0%}-{most:.0%}" for least, most in pairwise(DIVERGENCES)]
+    for axis, tool in zip(grids, tools, strict=False):
         cells = result["tools"][tool]["recall_by_period_and_divergence"]
         grid = np.array([np.nan if cell["recall"] is None else cell["recall"] for cell in cells], dtype=float)
         grid = grid.reshape(len(PERIOD_CLASSES), -1)
         image = axis.imshow(grid, vmin=0, vmax=1, cmap="viridis", aspect="auto")
         for (row, column), value in np.ndenumerate(grid):
             color = "w" if value < 0.6 else "k"
-            axis.text(column, row, f"{value:.2f}", ha="center", va="center", fontsize=6, color=color)
-        axis.set_title(f"{tool}\nMCC {result['tools'][tool]['mcc']:.3f}", fontsize=7)
-        classes = [f"{least:.0%}-{most:.0%}" for least, most in pairwise(DIVERGENCES)]
-        axis.set_xticks(range(grid.shape[1]), classes, fontsize=5, rotation=45)
-        axis.set_yticks(range(len(PERIOD_CLASSES)), [f"{low}-{high}" for low, high in PERIOD_CLASSES], fontsize=6)
-    figure.colorbar(image, ax=axes[-1], label="recall")
-    figure.savefig(path, dpi=150)
+            axis.text(column, row, f"{value:.2f}", ha="center", va="center", fontsize=8, color=color)
+        axis.set_title(f"{tool}\nMCC {result['tools'][tool]['mcc']:.3f}", fontsize=9)
+        axis.set_xticks(range(grid.shape[1]), divergences, fontsize=7, rotation=30)
+        axis.set_yticks(range(len(PERIOD_CLASSES)), [f"{low}-{high}" for low, high in PERIOD_CLASSES], fontsize=7)
+        axis.set(xlabel="substitutions in each copy", ylabel="period (bases)")
+    for axis in grids[len(tools) :]:
+        axis.axis("off")
+    figure.colorbar(image, ax=axes[:, -1], label="recall of bases")
+    figure.savefig(path, dpi=110)
 
 
 def main() -> None:

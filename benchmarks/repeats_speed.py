@@ -17,7 +17,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from peers import TOOLS, available, run_tool
+from peers import TOOLS, available, merged_length, run_tool
 
 from genoscan import __version__
 
@@ -83,14 +83,6 @@ def best_of(tool: str, fasta: Path, bases: int, arguments: argparse.Namespace) -
         "peak_mb": round(peak, 1),
         "bases_covered": covered,
     }
-
-
-def merged_length(intervals: list[tuple[int, int]]) -> int:
-    total = reach = 0
-    for start, end in sorted(intervals):
-        total += max(0, end - max(start, reach))
-        reach = max(reach, end)
-    return total
 
 
 if __name__ == "__main__":

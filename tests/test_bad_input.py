@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import re
 import resource
 import signal
@@ -15,7 +16,6 @@ import time
 import commands
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 import toys
 from onnx import TensorProto, helper
@@ -281,7 +281,10 @@ def fixed_although_short() -> bytes:
 
 UNFIT = {
     "window": (lambda: counting(("batch", 4, 16)), "input does not match its card"),
-    "input-rank": (lambda: counting(("batch", 4, 8, 1)), "input does not match its card"),
+    "input-rank": (
+        lambda: counting(("batch", 4, 8, 1), finish=lambda _, count: count),
+        "input does not match its card",
+    ),
     "input-type": (lambda: counting(kind=TensorProto.DOUBLE), "input does not match its card"),
     "two-inputs": (two_inputs, "input does not match its card.*mask"),
     "no-batch": (lambda: counting((0, 4, 8)), "input does not match its card"),
@@ -344,10 +347,7 @@ def test_a_model_that_knows_no_answer_without_bases_still_scans(folder):
     (folder / "genome.fa").write_text(">one\n" + "N" * 500 + "GCGCGCGC" + "N" * 500 + "\n")
     result = commands.invoke("scan", "genome.fa", "-m", "share.onnx", "-q", "--device", "cpu")
     assert (result.exit_code, result.stderr) == (0, "")
-    assert (
-        result.stdout_bytes.splitlines()[1:] == [b"one\t500\t508\tgc\t1000\t+"]
-        or b"\t500\t508\t" in result.stdout_bytes
-    )
+    assert result.stdout_bytes.splitlines()[1:] == [b"one\t500\t508\tgc\t1000\t."]
 
 
 def test_a_batch_size_that_is_fixed(folder):
@@ -544,7 +544,8 @@ def test_a_disk_that_is_full(folder):
 def test_streams_that_are_closed(folder, closed, said):
     script = f"import os, sys; os.close({closed}); os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
     arguments = ["-m", "genoscan", "scan", "-" if closed == "0" else "genome.fa", "--model", "model.onnx"]
-    result = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True, check=False)
+    command = [sys.executable, "-c", script, *arguments]
+    result = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert result.returncode == 1
     (line,) = result.stderr.splitlines()
     assert line.startswith(f"genoscan: error: {said}")
@@ -553,9 +554,9 @@ def test_streams_that_are_closed(folder, closed, said):
 def test_the_telemetry_of_onnx_runtime_is_off():
     """It would send model names and hashes away, and leaves a file among the temporaries."""
     script = "import os, genoscan.scanner.inference; print(os.environ['ORT_DISABLE_TELEMETRY'])"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    environment = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout == "1\n"
-    assert onnxruntime.__version__
 
 
 @pytest.mark.data

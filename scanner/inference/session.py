@@ -19,8 +19,10 @@ from ..encoding.encoder import Encoder, encoder
 from ..errors import GenoscanError, UsageError
 from .devices import PROVIDER_OF, cuda_device_count, engine_cache, provider_options
 
-ORT_ERRORS = tuple(one for one in vars(ort_state).values() if isinstance(one, type) and issubclass(one, Exception))
-"""All exceptions that ONNX Runtime has; they have no common base, and each version has others."""
+_ORT_EXCEPTIONS = (one for one in vars(ort_state).values() if isinstance(one, type) and issubclass(one, Exception))
+ORT_ERRORS = (*_ORT_EXCEPTIONS, ValueError, RuntimeError)
+"""What ONNX Runtime raises: its own exceptions, which have no common base and differ between versions, and Python's
+from its bindings (a damaged model's names may not even be text)."""
 
 _TENSOR_DTYPES = {
     "tensor(uint8)": np.dtype(np.uint8),
@@ -114,10 +116,10 @@ def _card_of(path: str, content: bytes) -> ModelCard:
     options.log_severity_level = 4
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     try:
-        session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"], enable_fallback=0)
+        text = session.get_modelmeta().custom_metadata_map.get(CARD_KEY)
     except ORT_ERRORS as error:
         raise GenoscanError(f"{path}: not a readable ONNX model: {_first_line(error)}") from None
-    text = session.get_modelmeta().custom_metadata_map.get(CARD_KEY)
     if text is None:
         raise GenoscanError(f"{path}: the model has no genoscan card in its metadata; make one with `genoscan export`")
     return parse_card(text, path)
@@ -165,7 +167,7 @@ def _create_session(
     try:
         # ONNX Runtime's own fallback would go on, on the CPU, and print that to standard output.
         session = onnxruntime.InferenceSession(content, options, providers=providers, enable_fallback=0)
-    except (*ORT_ERRORS, ValueError, RuntimeError) as error:
+    except ORT_ERRORS as error:
         raise GenoscanError(f"{path}: ONNX Runtime cannot run the model on {device}: {_first_line(error)}") from None
     if session.get_providers()[0] != PROVIDER_OF[device]:
         raise GenoscanError(

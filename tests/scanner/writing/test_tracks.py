@@ -67,6 +67,7 @@ def test_bedgraph_prints_no_trailing_zeros():
 def test_a_file_is_complete_or_absent(tmp_path):
     path = tmp_path / "x.bed"
     path.write_bytes(b"old\n")
+
     def fail():
         with open_output(str(path)) as write:
             write(b"new\n")
