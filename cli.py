@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -61,6 +62,11 @@ def _signals_raise() -> Iterator[None]:
             signal.signal(number, before[number])
 
 
+def _drop_stdout() -> None:
+    """Keep the interpreter from flushing into a closed pipe or a full disk at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _guarded(function: Callable) -> Callable:
     """Run a command so that what a user can cause ends in one line on stderr and an exit code, not in a traceback."""
 
@@ -85,16 +91,19 @@ def _guarded(function: Callable) -> Callable:
             _say(f"ended by {signal.Signals(ended.number).name}")
             sys.exit(128 + ended.number)
         except (ClosedPipe, BrokenPipeError):
-            # The reader (head, less) has what it wanted. Keep the interpreter from flushing into the closed pipe.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _drop_stdout()  # the reader (head, less) has what it wanted
             sys.exit(128 + signal.SIGPIPE)
         except MemoryError as error:
             _say(f"error: not enough memory: {error or 'out of memory'}; use a smaller batch, tile or genome")
             sys.exit(1)
         except OSError as error:
-            if error.filename is None:
+            if error.filename is not None:
+                _say(f"error: {os.fsdecode(error.filename)}: {error.strerror}")
+            elif error.errno in (errno.ENOSPC, errno.EDQUOT):
+                _say(f"error: cannot write: {error.strerror}")
+                _drop_stdout()
+            else:
                 raise
-            _say(f"error: {os.fsdecode(error.filename)}: {error.strerror}")
             sys.exit(1)
 
     return run

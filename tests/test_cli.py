@@ -294,6 +294,16 @@ def test_a_bundled_model_is_found_from_any_folder(folder, name):
     assert json.loads(commands.invoke("models", "show", name).stdout)["name"] == "repeats"
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")
+@pytest.mark.parametrize("arguments", [("models", "show", "gc.onnx"), ("scan", "human.fa", "-m", "a.onnx")])
+@pytest.mark.usefixtures("folder")
+def test_a_full_disk_behind_stdout_is_one_line(arguments):
+    with open("/dev/full", "wb") as full:
+        result = commands.run(*arguments, stdout=full)
+    assert result.returncode == 1
+    assert re.fullmatch(rb"genoscan: error: .*cannot write: No space left on device\S*.*\n", result.stderr)
+
+
 def test_a_file_wins_over_a_bundled_model(folder):
     (folder / "a.onnx").rename(folder / "repeats.onnx")
     assert json.loads(commands.invoke("models", "show", "repeats.onnx").stdout)["name"] == "base-A"

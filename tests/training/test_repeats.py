@@ -77,7 +77,8 @@ def test_only_training_windows_end_in_unknown_bases(recipe):
 
 def test_unknown_ends_fit_into_the_window():
     generator = np.random.default_rng(0)
-    ends = np.array([unknown_ends(generator, 100) for _ in range(300)])
+    truth = np.array([(10, 30, 5, 4, 0, 0), (60, 90, 5, 6, 0, 0)], dtype=TRUTH)
+    ends = np.array([unknown_ends(generator, 100, truth) for _ in range(300)])
     assert ends.min() == 0
     assert ends.max() <= 50
     left, right, both = ends[:, 1] == 0, ends[:, 0] == 0, np.all(ends > 0, axis=1)
@@ -150,3 +151,11 @@ def test_a_small_background_is_named(tmp_path, recipe):
     path = write_fasta(tmp_path / "small.fa", "ACGT" * 30)
     with pytest.raises(GenoscanError, match=r"small\.fa: its validation part has 12 known bases"):
         fit_tables(recipe, [read_background(path, print)])
+
+
+def test_half_of_the_cuts_fall_into_an_array():
+    generator = np.random.default_rng(1)
+    truth = np.array([(20, 22, 1, 2, 0, 0), (70, 72, 1, 2, 0, 0)], dtype=TRUTH)
+    ends = [unknown_ends(generator, 100, truth) for _ in range(400)]
+    inside = sum(left in (21, 22) or right in (29, 30) for left, right in ends)
+    assert 150 < inside < 280

@@ -131,16 +131,26 @@ def sequence(recipe: Recipe, tables: Tables, seed: int, index: int, split: Split
         table = choices[generator.integers(len(choices))]
     codes, truth = simulate(generator, data.window, settings, table)
     if split == "training" and generator.random() < data.unknown_share:
-        left, right = unknown_ends(generator, data.window)
+        left, right = unknown_ends(generator, data.window, truth)
         codes, truth = cut_ends(codes, truth, left, right, settings)
     return codes, truth
 
 
-def unknown_ends(generator: np.random.Generator, window: int) -> tuple[int, int]:
-    """Bases of N at the left and right of a window: at one end or both, each up to half the window."""
+def unknown_ends(generator: np.random.Generator, window: int, truth: np.ndarray) -> tuple[int, int]:
+    """Bases of N at the left and right of a window: at one end or both, each up to half the window.
+
+    In half of the windows with arrays one cut falls into an array, since that is where a contig's end is hard.
+    """
     side = generator.integers(3)
-    left, right = generator.integers(1, window // 2 + 1, size=2)
-    return (0 if side == 1 else int(left)), (0 if side == 0 else int(right))
+    left, right = (int(size) for size in generator.integers(1, window // 2 + 1, size=2))
+    if len(truth) and generator.random() < 0.5:
+        array = truth[generator.integers(len(truth))]
+        place = int(generator.integers(array["start"], array["end"])) + 1
+        if place <= window // 2:
+            left, side = place, (0 if side == 1 else side)
+        else:
+            right, side = window - place + 1, (1 if side == 0 else side)
+    return (0 if side == 1 else left), (0 if side == 0 else right)
 
 
 def cut_ends(
