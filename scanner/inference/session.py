@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import onnxruntime
@@ -48,8 +49,11 @@ class Model:
     run: Callable[[np.ndarray], np.ndarray]
 
     def rows(self, window: int) -> int:
-        """Windows in a batch of this many bases a window: shorter windows, more of them, the same work."""
-        return self.batch_size * (self.card.window // window)
+        """Windows in a batch of this many bases a window: shorter windows, more of them, the same work.
+
+        Not with TensorRT, whose one optimisation profile would then have to allow many long windows.
+        """
+        return self.batch_size if self.device == "tensorrt" else self.batch_size * (self.card.window // window)
 
 
 def choose_device(wanted: str) -> str:
@@ -80,8 +84,8 @@ def open_model(
     path = str(path)
     content = _read_file(path)
     onnxruntime.set_default_logger_severity(4)
-    if card is None:
-        card = _card_of(path, content)
+    graph = _inspect(path, content)
+    card = card or _card_of(path, graph)
     device = choose_device(device)
     _require_device(device)
     encode = encoder(card)
@@ -91,8 +95,8 @@ def open_model(
             f"{path}: --batch-size {rows} is too large for windows of {card.window:,} bases; "
             f"at most {max(1, LARGEST_BATCH // card.window):,}"
         )
-    session = _create_session(path, content, card, encode, device, rows)
-    rows = _check_input(path, session, card, encode, rows, asked=batch_size is not None)
+    rows = _check_input(path, graph, card, encode, rows, asked=batch_size is not None)
+    session = _create_session(path, content, card, encode, device, graph.inputs[0][0], rows)
     run = _runner(path, session, device)
     model = Model(path, hashlib.sha256(content).hexdigest(), card, encode, device, rows, run)
     _check_output(model)
@@ -101,7 +105,7 @@ def open_model(
 
 def read_card(path: str | Path) -> ModelCard:
     """The card of an .onnx file; errors as for `open_model`."""
-    return _card_of(str(path), _read_file(str(path)))
+    return _card_of(str(path), _inspect(str(path), _read_file(str(path))))
 
 
 def _read_file(path: str) -> bytes:
@@ -111,15 +115,28 @@ def _read_file(path: str) -> bytes:
         raise GenoscanError(f"{path}: cannot read the model: {error.strerror or error}") from None
 
 
-def _card_of(path: str, content: bytes) -> ModelCard:
+class _Graph(NamedTuple):
+    """What a model file says of itself; inputs as (name, ONNX type, shape)."""
+
+    metadata: dict[str, str]
+    inputs: list[tuple[str, str, list]]
+
+
+def _inspect(path: str, content: bytes) -> _Graph:
+    """The graph opened as it stands, only to be asked for its metadata and inputs."""
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     try:
         session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"], enable_fallback=0)
-        text = session.get_modelmeta().custom_metadata_map.get(CARD_KEY)
+        inputs = [(one.name, one.type, one.shape) for one in session.get_inputs()]
+        return _Graph(session.get_modelmeta().custom_metadata_map, inputs)
     except ORT_ERRORS as error:
         raise GenoscanError(f"{path}: not a readable ONNX model: {_first_line(error)}") from None
+
+
+def _card_of(path: str, graph: _Graph) -> ModelCard:
+    text = graph.metadata.get(CARD_KEY)
     if text is None:
         raise GenoscanError(f"{path}: the model has no genoscan card in its metadata; make one with `genoscan export`")
     return parse_card(text, path)
@@ -148,21 +165,19 @@ def _require_device(device: str) -> None:
 
 
 def _create_session(
-    path: str, content: bytes, card: ModelCard, encode: Encoder, device: str, rows: int
+    path: str, content: bytes, card: ModelCard, encode: Encoder, device: str, input_name: str, rows: int
 ) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     # One thread a run: the scanner runs several batches side by side, which scales better than splitting each.
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
-    shortest = card.shortest_window or card.window
-    many = rows * (card.window // shortest)
     providers = provider_options(
         device,
         half=card.provenance.precision == "fp16",
-        input_name=encode.name,
-        smallest=(rows, *encode.window_shape(shortest)),
-        largest=(many, *encode.window_shape(card.window)),
+        input_name=input_name,
+        smallest=(rows, *encode.window_shape(card.shortest_window or card.window)),
+        largest=(rows, *encode.window_shape(card.window)),
     )
     try:
         # ONNX Runtime's own fallback would go on, on the CPU, and print that to standard output.
@@ -177,19 +192,16 @@ def _create_session(
     return session
 
 
-def _check_input(
-    path: str, session: onnxruntime.InferenceSession, card: ModelCard, encode: Encoder, rows: int, *, asked: bool
-) -> int:
+def _check_input(path: str, graph: _Graph, card: ModelCard, encode: Encoder, rows: int, *, asked: bool) -> int:
     """The batch size to use, once the graph's input is known to be what the card says."""
-    inputs = session.get_inputs()
-    described = ", ".join(f"{one.name} {one.type}{one.shape}" for one in inputs)
+    described = ", ".join(f"{name} {kind}{shape}" for name, kind, shape in graph.inputs)
     wanted = ["batch", *encode.window_shape(card.window)]
     problem = f"{path}: the model's input does not match its card: it takes {described}, the card says " + (
         f"{card.input.kind} of {card.window} bases, {encode.dtype} {wanted}"
     )
-    if len(inputs) != 1 or _TENSOR_DTYPES.get(inputs[0].type) != encode.dtype:
+    if len(graph.inputs) != 1 or _TENSOR_DTYPES.get(graph.inputs[0][1]) != encode.dtype:
         raise GenoscanError(problem)
-    shape = inputs[0].shape
+    shape = graph.inputs[0][2]
     if len(shape) != len(wanted):
         raise GenoscanError(problem)
     for have, want in zip(shape[1:], wanted[1:], strict=True):

@@ -179,3 +179,17 @@ def test_same_seed_same_genome():
 def test_settings_are_checked(wrong):
     with pytest.raises(ValueError, match=r"periods|divergence"):
         RepeatSimulation(**wrong)
+
+
+def test_dispersed_copies_match_themselves_but_are_in_no_truth():
+    generator = np.random.default_rng(11)
+    table = random_table(generator)
+    only = RepeatSimulation(gap=500, dispersed=1.0, divergence=0.0, indels=0.0)
+    codes, truth = simulate(generator, 60_000, only, table)
+    assert len(truth) == 0
+    words = np.lib.stride_tricks.sliding_window_view(codes, 24)
+    _, counts = np.unique(words, axis=0, return_counts=True)
+    assert (counts >= 2).sum() > 200  # background alone would hold none
+    # Copies keep their distance: no 24 bases recur within 29 bases and the shortest spacer.
+    for lag in range(12, 30 + 16):
+        assert not (words[lag:] == words[:-lag]).all(axis=1).any()

@@ -32,6 +32,9 @@ class RepeatSimulation:
     gap: mean bases between two arrays.
     min_length: shortest array in bases.
     chained: share of arrays in which each copy descends from the copy before it.
+    dispersed: share of plantings that are no tandem repeats but dispersed copies: two to four copies of a stretch of 30
+        to 400 bases with other sequence between them, as transposons leave. They match themselves at a lag, too, and
+        are in no truth.
     """
 
     periods: tuple[int, int] = (1, 500)
@@ -40,6 +43,7 @@ class RepeatSimulation:
     gap: float = 6000
     min_length: int = 26
     chained: float = 0.2
+    dispersed: float = 0.0
 
     def __post_init__(self):
         if not 1 <= self.periods[0] <= self.periods[1]:
@@ -154,6 +158,25 @@ def draw_repeat(
     return codes, (period, copies, divergence, indels)
 
 
+def plant_dispersed(
+    generator: np.random.Generator, codes: np.ndarray, position: int, settings: RepeatSimulation, table: np.ndarray
+) -> int:
+    """Write mutated copies of one stretch into ``codes`` from ``position`` on, apart from each other; where they end.
+
+    What lies between two copies is at least a fifth of a copy, so that nobody would call them adjacent.
+    """
+    size = int(np.exp(generator.uniform(np.log(30), np.log(400))))
+    stretch = markov_sequence(generator, table, size)
+    divergence = generator.uniform(0, settings.divergence)
+    indels = generator.uniform(0, settings.indels)
+    for _ in range(generator.integers(2, 5)):
+        copy, _ = tandem_array(generator, stretch, size, divergence, indels, False)
+        end = min(position + len(copy), len(codes))
+        codes[position:end] = copy[: max(0, end - position)]
+        position = end + max(16, size // 5) + int(generator.exponential(150))
+    return min(position, len(codes))
+
+
 def simulate(
     generator: np.random.Generator,
     length: int,
@@ -169,6 +192,10 @@ def simulate(
     truth = []
     position = int(generator.exponential(settings.gap))
     while position < length:
+        if settings.dispersed and generator.random() < settings.dispersed:
+            position = plant_dispersed(generator, codes, position, settings, table)
+            position += 1 + int(generator.exponential(settings.gap))
+            continue
         array, (period, copies, divergence, indels) = draw_repeat(generator, settings, table)
         end = min(position + len(array), length)
         kept = copies * (end - position) / max(len(array), 1)
