@@ -27,7 +27,8 @@ class RepeatSimulation:
 
     periods: smallest and largest period; the four classes 1-6, 7-30, 31-100, 101-500 (the last one stretched to the
         largest period) are equally frequent, and within a class the logarithm of the period is uniform.
-    divergence: largest substitution rate per base and copy; a fifth of the repeats has none, the rest is uniform.
+    divergence: largest substitution rate per base and copy; a quarter of the repeats has none, a tenth up to 3 %, the
+        rest is uniform.
     indels: largest rate of one-base insertions and deletions; a third of the repeats has none, the rest is uniform.
     gap: mean bases between two arrays.
     min_length: shortest array in bases.
@@ -134,6 +135,26 @@ def is_primitive(unit: np.ndarray) -> bool:
     )
 
 
+def draw_divergence(generator: np.random.Generator, largest: float) -> float:
+    """A substitution rate: none for a quarter, up to 3 % for a tenth, uniform up to the largest for the rest."""
+    kind = generator.random()
+    if kind < 0.25:
+        return 0.0
+    return float(generator.uniform(0, min(0.03, largest) if kind < 0.35 else largest))
+
+
+def draw_length(generator: np.random.Generator, period: int, min_length: int) -> int:
+    """Template bases of an array: most microsatellites log-uniform up to six times the shortest, the others by copies.
+
+    Copies: two to three for 30 %, else two and an exponential rest with a mean of 2 (40 %) or 8 (30 %).
+    """
+    kind = generator.random()
+    if period <= 6 and kind < 0.8:
+        return int(np.exp(generator.uniform(np.log(min_length), np.log(6 * min_length))))
+    copies = generator.uniform(2, 3) if kind < 0.3 else 2 + generator.exponential(2 if kind < 0.7 else 8)
+    return max(int(period * copies), 2 * period, min_length)
+
+
 def draw_repeat(
     generator: np.random.Generator, settings: RepeatSimulation, table: np.ndarray
 ) -> tuple[np.ndarray, tuple[int, float, float, float]]:
@@ -145,11 +166,9 @@ def draw_repeat(
     classes = [(a, b) for a, b in classes if a <= b]
     first, last = classes[generator.integers(len(classes))]
     period = min(last, int(np.exp(generator.uniform(np.log(first), np.log(last + 1)))))
-    divergence = 0.0 if generator.random() < 0.2 else generator.uniform(0, settings.divergence)
+    divergence = draw_divergence(generator, settings.divergence)
     indels = 0.0 if generator.random() < 1 / 3 else generator.uniform(0, settings.indels)
-    copies = 2 + generator.exponential(1.5 if generator.random() < 0.6 else 8)
-    shortest = np.exp(generator.uniform(np.log(settings.min_length), np.log(6 * settings.min_length)))
-    length = int(max(period * copies, shortest if period * 2 < settings.min_length * 6 else settings.min_length))
+    length = draw_length(generator, period, settings.min_length)
     unit = markov_sequence(generator, table, period)
     while not is_primitive(unit):
         unit = generator.integers(0, 4, period).astype(np.uint8)
