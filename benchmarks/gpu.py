@@ -70,7 +70,7 @@ WHOLE_LIMIT, PREPARE_LIMIT, MODEL_LIMIT = 460.0, 90.0, 170.0
 
 PRECISIONS = ("fp32", "fp16")
 BATCHES = {"repeats": (8, 16, 32, 64, 128), "kmer-bert": (32, 64, 128, 256, 512)}
-SMALL_BATCHES = (1, 2)
+SMALL_BATCHES, TENSORRT_BATCHES = (1, 2), (64,)
 BURN_IN, ROUNDS, SWEEP_THREADS = 2, 2, 4
 VARIANTS = {
     "as in a scan": {},
@@ -191,11 +191,13 @@ def cuda_folders() -> Iterator[Path]:
         yield from sorted(Path(root).glob("*/lib"))
 
 
-def load_cuda_libraries() -> None:
-    """Load them, so that ONNX Runtime's CUDA provider finds them by name."""
+def load_cuda_libraries() -> Json:
+    """Load them, so that ONNX Runtime's CUDA provider finds them by name. Says where they lie."""
+    folders = [str(folder.resolve()) for folder in cuda_folders()]
     with contextlib.redirect_stdout(io.StringIO()):  # it prints each library that is not in the folder
-        for folder in cuda_folders():
-            onnxruntime.preload_dlls(directory=str(folder.resolve()))
+        for folder in folders:
+            onnxruntime.preload_dlls(directory=folder)
+    return {"folders": folders}
 
 
 def library_version(file: str, function: str, points: bool = False) -> int | None:
@@ -229,7 +231,7 @@ def gpu_memory_mb() -> float | None:
 
 def machine() -> Json:
     """Names and versions of what the figures depend on."""
-    load_cuda_libraries()
+    libraries = attempt(load_cuda_libraries)
     names = ("name", "driver_version", "memory.total", "clocks.max.sm")
     built = getattr(importlib.import_module("onnxruntime.capi.build_and_package_info"), "cuda_version", None)
     major = (built or "13").split(".")[0]
@@ -242,6 +244,7 @@ def machine() -> Json:
         "onnxruntime": onnxruntime.__version__,
         "onnxruntime_built_for_cuda": built,
         "providers": onnxruntime.get_available_providers(),
+        "libraries": libraries,
         "driver_cuda": library_version("libcuda.so.1", "cuDriverGetVersion", points=True),
         "cuda_runtime": library_version(f"libcudart.so.{major}", "cudaRuntimeGetVersion", points=True),
         "cudnn": library_version("libcudnn.so.9", "cudnnGetVersion"),
@@ -414,7 +417,8 @@ def bare_session(bench: Bench, overrides: dict[str, str], options: onnxruntime.S
 
 def parity(bench: Bench) -> Json:
     """Activated scores against the fp32 graph on the CPU, for random and simulated windows in one batch."""
-    card, rows = bench.card, max(2, min(16 if bench.card.window > 1000 else 64, 2 * bench.batches[-1]))
+    card, most = bench.card, 16 if bench.card.window > 1000 and bench.device != "tensorrt" else 64
+    rows = min(most, 2 * bench.batches[-1])
     windows = np.concatenate(list(sample_windows(card, 5, rows // 2).values()))
     tensor = tensor_of(card, windows)
     options = onnxruntime.SessionOptions()
@@ -447,7 +451,8 @@ def session(bench: Bench) -> Json:
         str(rows): attempt(lambda: session_point(bench, rows, SWEEP_THREADS, seconds))  # noqa: B023
         for rows in bench.batches
     }
-    sizes["default, 1 thread"] = attempt(lambda: session_point(bench, None, 1, seconds))
+    if bench.device != "tensorrt":
+        sizes["default, 1 thread"] = attempt(lambda: session_point(bench, None, 1, seconds))
     speeds = {rows: sizes[str(rows)].get("mb_per_second", 0.0) for rows in bench.batches}
     fastest = max(speeds.values())
     if not fastest:
@@ -626,12 +631,16 @@ SECTIONS = (
 )  # fmt: skip
 
 
+TENSORRT_SECTIONS = (parity, session, encoding, reading, scan, tracks)
+"""Those that need one batch size: TensorRT builds an engine for each, and that takes a minute."""
+
+
 def run_model(bench: Bench, save: Callable[[Json], None]) -> None:
     """All sections, each guarded; ``save`` hears of every one."""
     if bench.device != "cpu":
-        load_cuda_libraries()
+        bench.results["libraries"] = attempt(load_cuda_libraries)
     bench.results["gpu_memory_before_mb"] = gpu_memory_mb()
-    for section in SECTIONS:
+    for section in TENSORRT_SECTIONS if bench.device == "tensorrt" else SECTIONS:
         started = time.perf_counter()
         result = attempt(lambda: section(bench))  # noqa: B023
         bench.results[section.__name__] = {**result, "section_seconds": round(time.perf_counter() - started, 2)}
@@ -743,7 +752,7 @@ def run_task(settings: argparse.Namespace) -> None:
         device=provider,
         genome=settings.genome or settings.folder / "genome.fa",
         seconds=settings.seconds,
-        batches=SMALL_BATCHES if settings.small else BATCHES[model],
+        batches=SMALL_BATCHES if settings.small else BATCHES[model] if provider != "tensorrt" else TENSORRT_BATCHES,
     )
     run_model(bench, save)
 
@@ -758,7 +767,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"gpu.py: {problem}", file=sys.stderr)
         return 1
     deadline = time.perf_counter() + WHOLE_LIMIT
-    result: Json = {"machine": machine(), "prepared": {}, "models": {}}
+    result: Json = {"machine": attempt(machine), "prepared": {}, "models": {}}
     settings.out.parent.mkdir(parents=True, exist_ok=True)
     write_json(settings.out, result)
     passed = list(argv if argv is not None else sys.argv[1:])
