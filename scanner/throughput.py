@@ -119,19 +119,18 @@ def _tensor(model: Model, codes: np.ndarray) -> np.ndarray:
 
 
 def _rate(work: Callable[[int], None], threads: int, seconds: float) -> float:
-    """Calls of ``work`` a second, by ``threads`` threads side by side, after a burn-in."""
-    for number in range(BURN_IN):
-        work(number)
-    deadline = time.perf_counter() + seconds
+    """Calls of ``work`` a second, by ``threads`` threads side by side; each burns in first, then all start together."""
+    start = threading.Barrier(threads)
 
-    def repeat(thread: int) -> int:
-        done = 0
-        while time.perf_counter() < deadline or done == 0:
+    def repeat(thread: int) -> tuple[int, float]:
+        for number in range(BURN_IN):
+            work(number)
+        start.wait()
+        started, done = time.perf_counter(), 0
+        while done == 0 or time.perf_counter() - started < seconds:
             work(thread + done * threads)
             done += 1
-        return done
+        return done, time.perf_counter() - started
 
-    started = time.perf_counter()
     with ThreadPoolExecutor(threads) as pool:
-        total = sum(pool.map(repeat, range(threads)))
-    return total / (time.perf_counter() - started)
+        return sum(done / spent for done, spent in pool.map(repeat, range(threads)))

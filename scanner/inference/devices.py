@@ -38,12 +38,22 @@ def engine_cache() -> Path:
 
 
 def provider_options(
-    device: str, *, half: bool, input_name: str, smallest: tuple[int, ...], largest: tuple[int, ...]
+    device: str,
+    *,
+    half: bool,
+    input_name: str,
+    smallest: tuple[int, ...],
+    largest: tuple[int, ...],
+    engine_folder: str,
 ) -> list[tuple[str, dict[str, str]]]:
     """Providers for ``device`` ('cpu', 'cuda' or 'tensorrt'), most wanted first.
 
     smallest, largest: the tensor shapes that will be run, for TensorRT's optimisation profile, so that it builds one
-    engine and never again. TF32 is off: it would cost FP32 models three digits.
+        engine and never again.
+    engine_folder: where TensorRT keeps that engine. One folder a model: engines are told apart by a graph's names and
+        shapes, so a retrained model would be given its predecessor's.
+
+    TF32 is off: it would cost FP32 models three digits.
     """
     cpu: tuple[str, dict[str, str]] = ("CPUExecutionProvider", {})
     cuda = (
@@ -63,15 +73,14 @@ def provider_options(
     def profile(shape: tuple[int, ...]) -> str:
         return f"{input_name}:" + "x".join(map(str, shape))
 
-    cache = str(engine_cache())
     tensorrt = (
         "TensorrtExecutionProvider",
         {
             "trt_fp16_enable": "1" if half else "0",
             "trt_engine_cache_enable": "1",
-            "trt_engine_cache_path": cache,
+            "trt_engine_cache_path": engine_folder,
             "trt_timing_cache_enable": "1",
-            "trt_timing_cache_path": cache,
+            "trt_timing_cache_path": engine_folder,
             "trt_profile_min_shapes": profile(smallest),
             "trt_profile_opt_shapes": profile(largest),
             "trt_profile_max_shapes": profile(largest),

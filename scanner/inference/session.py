@@ -65,9 +65,12 @@ def choose_device(wanted: str) -> str:
 
 
 def default_batch_size(device: str, window: int) -> int:
-    """Windows in a batch: about 32 kb of sequence on a CPU (activations stay in the cache), 1 Mb on a GPU."""
+    """Windows in a batch: about 32 kb of sequence on a CPU (activations stay in the cache), 1 Mb on a GPU.
+
+    At most 512, for the many short windows of token models, whose attention would take gigabytes.
+    """
     bases = 2**15 if device == "cpu" else 2**20
-    return max(1, bases // window)
+    return min(max(1, bases // window), 512)
 
 
 def open_model(
@@ -154,14 +157,20 @@ def _require_device(device: str) -> None:
         raise GenoscanError(f"--device {device}: no CUDA device is visible (see nvidia-smi); use --device cpu")
     with redirect_stdout(io.StringIO()):  # it prints what it does not find, and standard output is the track's
         onnxruntime.preload_dlls()  # CUDA and cuDNN from pip packages, where they are installed
+
+
+def _engine_folder(device: str, sha256: str) -> str:
+    """The model's own folder for TensorRT engines; made where it will be used."""
+    folder = engine_cache() / sha256[:16]
     if device == "tensorrt":
         try:
-            engine_cache().mkdir(parents=True, exist_ok=True)
+            folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise GenoscanError(
-                f"{engine_cache()}: cannot make the folder for TensorRT engines: {error.strerror}; "
+                f"{folder}: cannot make the folder for TensorRT engines: {error.strerror}; "
                 "set GENOSCAN_CACHE to a folder that can be written to"
             ) from None
+    return str(folder)
 
 
 def _create_session(
@@ -178,6 +187,7 @@ def _create_session(
         input_name=input_name,
         smallest=(rows, *encode.window_shape(card.shortest_window or card.window)),
         largest=(rows, *encode.window_shape(card.window)),
+        engine_folder=_engine_folder(device, hashlib.sha256(content).hexdigest()),
     )
     try:
         # ONNX Runtime's own fallback would go on, on the CPU, and print that to standard output.
@@ -262,8 +272,12 @@ def _runner(path: str, session: onnxruntime.InferenceSession, device: str) -> Ca
 
 
 def _bound(session: onnxruntime.InferenceSession, name: str, output: str) -> Callable[[np.ndarray], np.ndarray]:
-    """A run through IO binding: each thread keeps its input buffers on the device, one for each batch shape."""
+    """A run through IO binding: each thread keeps its input buffers on the device, one for each batch shape.
+
+    Two runs at a time keep the device busy while one thread copies; more would only take a memory arena each.
+    """
     local = threading.local()
+    running = threading.Semaphore(2)
 
     def run(batch: np.ndarray) -> np.ndarray:
         kept = local.__dict__.setdefault("bindings", {})
@@ -276,7 +290,8 @@ def _bound(session: onnxruntime.InferenceSession, name: str, output: str) -> Cal
         else:
             kept[batch.shape][1].update_inplace(batch)
         binding = kept[batch.shape][0]
-        session.run_with_iobinding(binding)
+        with running:
+            session.run_with_iobinding(binding)
         return binding.copy_outputs_to_cpu()[0]
 
     return run

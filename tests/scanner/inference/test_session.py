@@ -37,6 +37,7 @@ def random_batches(model, count=16, seed=0):
 
 def options_of(device, **fields):
     fields = {"half": False, "input_name": "x", "smallest": (1, 2), "largest": (3, 4), **fields}
+    fields = {"engine_folder": "/some/folder", **fields}
     return provider_options(device, **fields)
 
 
@@ -59,8 +60,7 @@ def test_options_are_texts_and_tf32_is_off():
 
 @pytest.mark.parametrize("name", SHAPES)
 @pytest.mark.parametrize("half", [False, True])
-def test_tensorrt_knows_the_shapes_and_keeps_its_engines(name, half, monkeypatch):
-    monkeypatch.setenv("GENOSCAN_CACHE", "/some/cache")
+def test_tensorrt_knows_the_shapes_and_keeps_its_engines(name, half):
     smallest, largest = SHAPES[name]
     listed = options_of("tensorrt", half=half, input_name=name, smallest=smallest, largest=largest)
     options = dict(listed)["TensorrtExecutionProvider"]
@@ -72,7 +72,7 @@ def test_tensorrt_knows_the_shapes_and_keeps_its_engines(name, half, monkeypatch
     assert options["trt_profile_opt_shapes"] == expected[1]
     assert options["trt_fp16_enable"] == str(int(half))
     assert options["trt_engine_cache_enable"] == "1"
-    assert options["trt_engine_cache_path"].replace("\\", "/") == "/some/cache/tensorrt"
+    assert options["trt_engine_cache_path"] == options["trt_timing_cache_path"] == "/some/folder"
 
 
 def test_the_engine_cache_follows_the_environment(monkeypatch, tmp_path):
@@ -168,8 +168,9 @@ def test_counting_devices_without_a_driver(monkeypatch):
 
 @pytest.mark.parametrize(("device", "bases"), [("cpu", 2**15), ("cuda", 2**20), ("tensorrt", 2**20)])
 def test_default_batches_hold_so_many_bases(device, bases):
-    assert default_batch_size(device, 512) * 512 == bases
+    assert default_batch_size(device, 4096) * 4096 == bases
     assert default_batch_size(device, 10 * bases) == 1
+    assert default_batch_size(device, 10) == 512
 
 
 def test_shorter_windows_make_larger_batches_of_the_same_work(tmp_path):
