@@ -11,18 +11,41 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-SCRIPT = Path(__file__).parents[1] / "benchmarks" / "gpu.py"
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 pytest.importorskip("onnx")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", autouse=True)
+def scripts_on_path():
+    """The script and its siblings import each other plainly, as they do when the script is run."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(BENCHMARKS))
+        yield
+
+
+@pytest.fixture
 def gpu():
-    spec = importlib.util.spec_from_file_location("gpu_benchmark", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look themselves up there
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules[spec.name]
+    return importlib.import_module("gpu")
+
+
+@pytest.fixture
+def machine():
+    return importlib.import_module("gpu_machine")
+
+
+@pytest.fixture
+def measure():
+    return importlib.import_module("gpu_measure")
+
+
+@pytest.fixture
+def models():
+    return importlib.import_module("gpu_models")
+
+
+@pytest.fixture
+def scans():
+    return importlib.import_module("gpu_scan_sections")
 
 
 @pytest.mark.parametrize(
@@ -32,9 +55,9 @@ def gpu():
         (["CUDAExecutionProvider", "CPUExecutionProvider"], 0, "no CUDA device is visible"),
     ],
 )
-def test_without_gpu_it_ends_with_one_line(gpu, monkeypatch, capsys, tmp_path, offered, devices, said):
-    monkeypatch.setattr(gpu.onnxruntime, "get_available_providers", lambda: offered)
-    monkeypatch.setattr(gpu, "cuda_device_count", lambda: devices)
+def test_without_gpu_it_ends_with_one_line(gpu, machine, monkeypatch, capsys, tmp_path, offered, devices, said):
+    monkeypatch.setattr(machine.onnxruntime, "get_available_providers", lambda: offered)
+    monkeypatch.setattr(machine, "cuda_device_count", lambda: devices)
     assert gpu.main(["--out", str(tmp_path / "gpu.json")]) == 1
     written = capsys.readouterr()
     assert written.out == ""
@@ -43,29 +66,29 @@ def test_without_gpu_it_ends_with_one_line(gpu, monkeypatch, capsys, tmp_path, o
     assert list(tmp_path.iterdir()) == []
 
 
-def test_each_provider_is_asked_for(gpu, monkeypatch):
-    monkeypatch.setattr(gpu.onnxruntime, "get_available_providers", lambda: ["CUDAExecutionProvider"])
-    monkeypatch.setattr(gpu, "cuda_device_count", lambda: 1)
-    assert gpu.missing_gpu(["cuda"]) is None
-    assert "TensorrtExecutionProvider" in gpu.missing_gpu(["cuda", "tensorrt"])
-    assert gpu.missing_gpu(["cpu"]) is None
+def test_each_provider_is_asked_for(machine, monkeypatch):
+    monkeypatch.setattr(machine.onnxruntime, "get_available_providers", lambda: ["CUDAExecutionProvider"])
+    monkeypatch.setattr(machine, "cuda_device_count", lambda: 1)
+    assert machine.missing_gpu(["cuda"]) is None
+    assert "TensorrtExecutionProvider" in machine.missing_gpu(["cuda", "tensorrt"])
+    assert machine.missing_gpu(["cpu"]) is None
 
 
-def test_rate_burns_in_every_thread_and_counts_only_what_follows(gpu):
+def test_rate_burns_in_every_thread_and_counts_only_what_follows(measure):
     lock, seen = threading.Lock(), []
 
     def work(number):
         with lock:
             seen.append((threading.get_ident(), number))
 
-    assert gpu.rate(work, 3, 0.0) > 0
+    assert measure.rate(work, 3, 0.0) > 0
     assert len({thread for thread, _ in seen}) == 3
     # two calls of burn-in and, with no time at all, exactly one that counts, in each thread
-    assert sorted(number for _, number in seen) == sorted([0, 1, 2] * (gpu.BURN_IN + 1))
+    assert sorted(number for _, number in seen) == sorted([0, 1, 2] * (measure.BURN_IN + 1))
 
 
 @pytest.mark.parametrize("good_calls", [0, 10])
-def test_rate_gives_the_error_of_the_work_and_does_not_hang(gpu, good_calls):
+def test_rate_gives_the_error_of_the_work_and_does_not_hang(measure, good_calls):
     calls = []
 
     def work(_):
@@ -74,56 +97,56 @@ def test_rate_gives_the_error_of_the_work_and_does_not_hang(gpu, good_calls):
             raise ValueError("no memory")
 
     with pytest.raises(ValueError, match="no memory"):
-        gpu.rate(work, 4, 0.05)
+        measure.rate(work, 4, 0.05)
 
 
-def test_attempt_keeps_an_error_as_one_line(gpu):
+def test_attempt_keeps_an_error_as_one_line(measure):
     def fails():
         raise RuntimeError("first\n  second " + "x" * 500)
 
-    error = gpu.attempt(fails)["error"]
+    error = measure.attempt(fails)["error"]
     assert error.startswith("RuntimeError: first second x")
     assert len(error) == 300
-    assert gpu.attempt(lambda: {"a": 1}) == {"a": 1}
+    assert measure.attempt(lambda: {"a": 1}) == {"a": 1}
 
 
-def test_compared_tracks(gpu):
+def test_compared_tracks(scans):
     cpu = b"c1\t0\t10\trepeat\t900\t.\nc1\t20\t30\trepeat\t800\t.\nc1\t40\t50\trepeat\t700\t.\n"
     got = b"c1\t0\t10\trepeat\t900\t.\nc1\t20\t31\trepeat\t800\t.\nc1\t40\t50\trepeat\t701\t.\n"
-    assert gpu.compared_tracks(cpu, cpu) == {
+    assert scans.compared_tracks(cpu, cpu) == {
         "calls_on_cpu": 3,
         "calls_placed_differently": 0,
         "calls_scored_differently": 0,
     }
-    found = gpu.compared_tracks(cpu, got)
+    found = scans.compared_tracks(cpu, got)
     assert found["calls_placed_differently"] == 2  # 20-30 on one side, 20-31 on the other
     assert found["calls_scored_differently"] == 2  # 40-50 with 700 and with 701
-    assert gpu.compared_tracks(cpu, b"")["calls_placed_differently"] == 3
+    assert scans.compared_tracks(cpu, b"")["calls_placed_differently"] == 3
 
 
-def test_first_intervals(gpu):
+def test_first_intervals(scans):
     genome = SimpleNamespace(lengths=np.array([5, 0, 7, 9]))
-    assert gpu.first_intervals(genome, 8) == [(0, 0, 5), (2, 0, 3)]
-    assert gpu.first_intervals(genome, 100) == [(0, 0, 5), (2, 0, 7), (3, 0, 9)]
+    assert scans.first_intervals(genome, 8) == [(0, 0, 5), (2, 0, 3)]
+    assert scans.first_intervals(genome, 100) == [(0, 0, 5), (2, 0, 7), (3, 0, 9)]
 
 
-def test_versions_of_absent_libraries_and_tools(gpu, monkeypatch):
-    assert gpu.library_version("libno-such-library.so.1", "version") is None
+def test_versions_of_absent_libraries_and_tools(machine, monkeypatch):
+    assert machine.library_version("libno-such-library.so.1", "version") is None
     monkeypatch.setenv("PATH", "")
-    assert gpu.nvidia_smi("name") == []
-    assert gpu.gpu_memory_mb() is None
+    assert machine.nvidia_smi("name") == []
+    assert machine.gpu_memory_mb() is None
 
 
-def test_cuda_folders_are_found_on_the_whole_path(gpu, monkeypatch, tmp_path):
+def test_cuda_folders_are_found_on_the_whole_path(machine, monkeypatch, tmp_path):
     wanted = tmp_path / "nvidia" / "cu99" / "lib"
     wanted.mkdir(parents=True)
     monkeypatch.syspath_prepend(str(tmp_path))
-    assert wanted in list(gpu.cuda_folders())
+    assert wanted in list(machine.cuda_folders())
 
 
-def test_genome_repeats_after_new_contigs(gpu, tmp_path):
+def test_genome_repeats_after_new_contigs(models, tmp_path):
     path = tmp_path / "genome.fa"
-    assert gpu.write_genome(path, 30_000) == {"bases": 30_000}
+    assert models.write_genome(path, 30_000) == {"bases": 30_000}
     text = path.read_text()
     assert text.startswith(">contig0\n")
     assert sum(len(line) for line in text.splitlines() if line[0] != ">") == 30_000
@@ -152,14 +175,14 @@ def test_a_task_that_fails_or_hangs_is_recorded(gpu, tmp_path):
     assert found["error"].startswith("stopped after 0 s")
 
 
-def test_whole_script_on_the_cpu(gpu, tmp_path):
+def test_whole_script_on_the_cpu(gpu, machine, tmp_path):
     """Every section of every model runs, and what must hold on one device with itself holds."""
     out = tmp_path / "results" / "gpu.json"
-    command = [sys.executable, SCRIPT, "--out", out, "--providers", "cpu", "--small", "--seconds", "0.2"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=250)
+    command = [sys.executable, BENCHMARKS / "gpu.py", "--out", out, "--providers", "cpu", "--small", "--seconds", "0.2"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=250, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     result = json.loads(out.read_text())
-    assert result["machine"]["onnxruntime"] == gpu.onnxruntime.__version__
+    assert result["machine"]["onnxruntime"] == machine.onnxruntime.__version__
     if importlib.util.find_spec("torch") is None:
         assert "torch" in result["prepared"]["kmer-bert-fp32"]["error"]
         del result["prepared"], result["models"]["kmer-bert-fp32:cpu"], result["models"]["kmer-bert-fp16:cpu"]

@@ -1,0 +1,142 @@
+"""The models of the GPU benchmark, each in fp32 and fp16, with their batch sizes, and the genome that they scan."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from gpu_measure import Json, attempt
+
+from genoscan.scanner.card import CARD_KEY, Calling, KmerInput, ModelCard, Output
+from genoscan.scanner.catalogue import find_model
+from genoscan.scanner.inference.session import read_card
+from genoscan.training.data.demo import fasta_record
+from genoscan.training.data.simulate import RepeatSimulation, random_table, simulate
+
+PRECISIONS = ("fp32", "fp16")
+BATCHES = {"repeats": (8, 16, 32, 64, 128), "kmer-bert": (32, 64, 128, 256, 512)}
+SMALL_BATCHES, TENSORRT_BATCHES = (1, 2), (64,)
+
+
+def bert_card(window: int) -> ModelCard:
+    return ModelCard(
+        name="kmer-bert",
+        version="1",
+        task="classification",
+        input=KmerInput(k=3, stride=1, offset=5, unknown=1, prefix=(2,), suffix=(3,)),
+        window=window,
+        step=window,
+        context=0,
+        strand="forward",
+        output=Output(names=tuple(f"tissue{one}" for one in range(39)), activation="softmax", bin=window),
+        calling=Calling(threshold=0.2, extend=0.2),
+    )
+
+
+def bert(width: int, layers: int, heads: int, tokens: int, outputs: int):
+    """A BERT with seeded random weights: post-norm, GELU, pooled first token; without a mask, as windows are full."""
+    import torch
+    from torch import nn
+
+    class Layer(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.query, self.key, self.value, self.mix = (nn.Linear(width, width) for _ in range(4))
+            self.wide, self.narrow = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
+            self.first, self.second = nn.LayerNorm(width), nn.LayerNorm(width)
+
+        def forward(self, x):
+            query, key, value = (
+                part(x).unflatten(2, (heads, width // heads)).transpose(1, 2)
+                for part in (self.query, self.key, self.value)
+            )
+            weights = torch.softmax(query @ key.transpose(2, 3) * (width // heads) ** -0.5, dim=-1)
+            x = self.first(x + self.mix((weights @ value).transpose(1, 2).flatten(2)))
+            return self.second(x + self.narrow(nn.functional.gelu(self.wide(x))))
+
+    class Bert(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.words, self.places = nn.Embedding(69, width), nn.Parameter(torch.randn(tokens, width))
+            self.norm, self.layers = nn.LayerNorm(width), nn.ModuleList(Layer() for _ in range(layers))
+            self.pool, self.out = nn.Linear(width, width), nn.Linear(width, outputs)
+
+        def forward(self, input_ids):
+            x = self.norm(self.words(input_ids) + self.places)
+            for layer in self.layers:
+                x = layer(x)
+            return self.out(torch.tanh(self.pool(x[:, 0])))
+
+    torch.manual_seed(0)
+    network = Bert()
+    for name, weight in network.named_parameters():
+        if name.endswith(".weight") and weight.dim() == 2 and not name.startswith("words"):
+            # Larger than a network starts with: attention that chooses and scores that differ from window to window.
+            gain = 2 if name.split(".")[-2] in ("query", "key", "out") else 1
+            nn.init.normal_(weight, std=gain * weight.shape[1] ** -0.5)
+    return network
+
+
+def write_bert(path: Path, small: bool) -> Json:
+    import torch
+
+    from genoscan.export.convert import to_onnx
+    from genoscan.export.precision import set_metadata
+
+    card = bert_card(30 if small else 150)
+    width, layers, heads = (32, 2, 4) if small else (512, 6, 8)
+    network = bert(width, layers, heads, card.window, len(card.output.names))
+    example = torch.full((2, card.window), 5, dtype=torch.int64)
+    model = to_onnx(network, example, {0: "batch"}, "input_ids")
+    path.write_bytes(set_metadata(model, {CARD_KEY: card.to_json()}).SerializeToString())
+    return {"parameters": sum(one.numel() for one in network.parameters())}
+
+
+def write_repeats(path: Path, name: str) -> Json:
+    source = find_model(name)
+    card = read_card(source)
+    if card.provenance.precision != "fp32":
+        raise ValueError(f"{source} is {card.provenance.precision}: name an fp32 export with --repeats")
+    path.write_bytes(source.read_bytes())
+    return {"version": card.version}
+
+
+def write_fp16(path: Path, source: Path) -> Json:
+    import onnx
+
+    from genoscan.export.precision import set_metadata, to_fp16
+
+    card = read_card(source)
+    half = card.model_copy(update={"provenance": card.provenance.model_copy(update={"precision": "fp16"})})
+    model = set_metadata(to_fp16(onnx.load(source)), {CARD_KEY: half.to_json()})
+    path.write_bytes(model.SerializeToString())
+    return {"bytes": path.stat().st_size}
+
+
+def write_genome(path: Path, bases: int) -> Json:
+    """Contigs of 8 Mb or less; every fourth one is new, the others repeat it."""
+    generator, size = np.random.default_rng(1), min(bases, 8_000_000)
+    with path.open("wb") as fasta:
+        for number in range(bases // size):
+            if number % 4 == 0:
+                codes = simulate(generator, size, RepeatSimulation(), random_table(generator))[0]
+            fasta.write(fasta_record(f"contig{number}", codes))
+    return {"bases": bases // size * size}
+
+
+def prepare(settings: argparse.Namespace, folder: Path, save: Callable[[Json], None]) -> None:
+    """Every model file and the genome, each guarded."""
+    done: Json = {}
+    for model in settings.models:
+        path = {precision: folder / f"{model}-{precision}.onnx" for precision in PRECISIONS}
+        if model == "repeats":
+            done[path["fp32"].stem] = attempt(lambda: write_repeats(path["fp32"], settings.repeats))  # noqa: B023
+        else:
+            done[path["fp32"].stem] = attempt(lambda: write_bert(path["fp32"], settings.small))  # noqa: B023
+        done[path["fp16"].stem] = attempt(lambda: write_fp16(path["fp16"], path["fp32"]))  # noqa: B023
+        save(done)
+    if settings.genome is None:
+        done["genome"] = attempt(lambda: write_genome(folder / "genome.fa", 400_000 if settings.small else 256_000_000))
+        save(done)
