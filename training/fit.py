@@ -7,21 +7,18 @@ is stopped anywhere and resumed with as many threads ends with the very weights 
 from __future__ import annotations
 
 import math
-import os
 import platform
 import signal
 import sys
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -31,6 +28,8 @@ from torch.utils.tensorboard import SummaryWriter
 
 from .. import __version__
 from ..scanner.errors import GenoscanError, UsageError
+from ..scanner.inference.devices import available_threads
+from ..scanner.workers import ordered_map
 from .checkpoint import (
     BEST,
     LAST,
@@ -46,12 +45,8 @@ from .data.repeats import example, fit_tables, read_background
 from .metrics import Counts, count, measures
 from .recipe import FitSettings, Recipe, load_recipe
 
-Item = TypeVar("Item")
 Batch = tuple[Tensor, Tensor]
 """Features uint8 (batch, bins, features) and labels float32 (batch, bases)."""
-
-AHEAD = 4
-"""Batches that may lie ready before they are asked for."""
 
 DECAYED = 0.01
 """The learning rate of the last step, as a share of the highest."""
@@ -120,19 +115,19 @@ def fit(
             log(f"{out}: this run is finished")
         else:
 
-            def batch(step: int) -> Batch:
+            def batch(step: int, _: threading.Event) -> Batch:
                 first = step * recipe.fit.batch
                 return _stack(
                     example(recipe, tables, recipe.seed, first + i, "training") for i in range(recipe.fit.batch)
                 )
 
-            def validation_batch(first: int) -> Batch:
+            def validation_batch(first: int, _: threading.Event) -> Batch:
                 last = min(first + recipe.fit.batch, recipe.data.validation_examples)
                 return _stack(example(recipe, tables, recipe.seed, i, "validation") for i in range(first, last))
 
             workers = max(1, threads // 2)
             firsts = range(0, recipe.data.validation_examples, recipe.fit.batch)
-            validation = list(prefetch(validation_batch, firsts, workers))
+            validation = list(ordered_map(validation_batch, firsts, workers))
             limit = math.inf if time_limit is None else start + 60 * time_limit
             reason = _train(state, batch, validation, workers, out, log, lambda: _reason(stopped, limit))
     if reason:
@@ -189,7 +184,7 @@ class _State:
 
 def _train(
     state: _State,
-    batch: Callable[[int], Batch],
+    batch: Callable[[int, threading.Event], Batch],
     validation: Sequence[Batch],
     workers: int,
     out: Path,
@@ -202,7 +197,7 @@ def _train(
     write_metrics(out, state.history)
     with (
         SummaryWriter(str(out / "tensorboard"), purge_step=len(state.history) + 1) as board,
-        closing(prefetch(batch, range(state.step, settings.steps), workers)) as batches,
+        closing(ordered_map(batch, range(state.step, settings.steps), workers)) as batches,
     ):
         clock = time.monotonic()
         for features, labels in batches:
@@ -304,24 +299,6 @@ def best_epoch(history: Sequence[dict[str, float]]) -> dict[str, float]:
     return max(history, key=lambda epoch: epoch["mcc"], default={})
 
 
-def prefetch(make: Callable[[int], Item], indices: Iterable[int], workers: int, ahead: int = AHEAD) -> Iterator[Item]:
-    """``make(index)`` for each index, in order, prepared by ``workers`` threads at most ``ahead`` items early.
-
-    What ``make`` raises is raised here. Close the iterator to stop the threads early.
-    """
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="examples")
-    pending: deque = deque()
-    try:
-        for index in indices:
-            pending.append(pool.submit(make, index))
-            if len(pending) > ahead:
-                yield pending.popleft().result()
-        while pending:
-            yield pending.popleft().result()
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
 @contextmanager
 def stop_signals() -> Iterator[list[int]]:
     """A list that gets the number of the first SIGTERM or SIGINT; a second one acts as it would have acted before.
@@ -346,11 +323,6 @@ def stop_signals() -> Iterator[list[int]]:
         yield received
     finally:
         restore()
-
-
-def available_threads() -> int:
-    """Processor threads that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _reason(stopped: list[int], limit: float) -> str | None:

@@ -2,8 +2,6 @@
 
 import json
 import signal
-import threading
-import time
 
 import numpy as np
 import pytest
@@ -12,7 +10,7 @@ import torch
 from genoscan.scanner.errors import GenoscanError, UsageError
 from genoscan.training import fit as fit_module
 from genoscan.training.checkpoint import load_checkpoint, restore_net
-from genoscan.training.fit import best_epoch, evaluate, fit, learning_rate, prefetch, train_step
+from genoscan.training.fit import best_epoch, evaluate, fit, learning_rate, train_step
 from genoscan.training.metrics import Counts
 from genoscan.training.recipe import FitSettings, load_recipe, parse_recipe, recipe_text
 
@@ -299,30 +297,6 @@ def test_best_epoch_is_the_first_of_the_best():
     history = [{"epoch": 1, "mcc": 0.1}, {"epoch": 2, "mcc": 0.5}, {"epoch": 3, "mcc": 0.5}]
     assert best_epoch(history)["epoch"] == 2
     assert best_epoch([]) == {}
-
-
-@pytest.mark.parametrize("workers", [1, 3])
-def test_prefetch_keeps_order_and_bounds(workers):
-    made = []
-
-    def make(index):
-        made.append(index)
-        time.sleep(0.001 * (index % 3))
-        return index
-
-    seen = []
-    for item in prefetch(make, range(30), workers, ahead=3):
-        seen.append(item)
-        assert len(made) <= len(seen) + 3 + 1
-    assert seen == list(range(30))
-
-
-def test_prefetch_stops_when_closed():
-    before = threading.active_count()
-    items = prefetch(lambda index: index, range(10**9), 2)
-    assert next(items) == 0
-    items.close()
-    assert threading.active_count() == before
 
 
 def test_the_recipe_in_the_run_folder_trains_the_same(whole, tmp_path):
