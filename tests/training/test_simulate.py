@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from genoscan.training.data.simulate import (
     TRUTH,
     RepeatSimulation,
+    chance_microsatellites,
     draw_repeat,
     is_primitive,
     label_bases,
@@ -193,3 +194,18 @@ def test_dispersed_copies_match_themselves_but_are_in_no_truth():
     # Copies keep their distance: no 24 bases recur within 29 bases and the shortest spacer.
     for lag in range(12, 30 + 16):
         assert not (words[lag:] == words[:-lag]).all(axis=1).any()
+
+
+def test_chance_microsatellites_by_hand():
+    letters = {"A": 0, "C": 1, "G": 2, "T": 3, "N": 4}
+
+    def marks(text):
+        codes = np.array([letters[letter] for letter in text], dtype=np.uint8)
+        return "".join("x" if mark else "." for mark in chance_microsatellites(codes))
+
+    assert marks("CG" + "A" * 20 + "CT") == ".." + "x" * 20 + ".."
+    assert marks("CG" + "A" * 19 + "CT") == "." * 23
+    assert marks("T" + "ACG" * 7 + "CC") == "." + "x" * 21 + ".."
+    assert marks("A" * 10 + "N" * 5 + "A" * 10) == "." * 25
+    assert marks("ACGTACC" * 4) == "." * 28  # period 7
+    assert marks("G" + "CA" * 10) == "." + "x" * 20

@@ -16,7 +16,7 @@ from ...scanner.encoding.spectrum import encode_spectrum
 from ...scanner.errors import GenoscanError, UsageError
 from ...scanner.reading.genome import Genome, open_genome
 from ..recipe import Recipe
-from .simulate import TRUTH, RepeatSimulation, label_bases, markov_table, random_table, simulate
+from .simulate import TRUTH, RepeatSimulation, chance_microsatellites, label_bases, markov_table, random_table, simulate
 
 Split = Literal["training", "validation"]
 
@@ -113,10 +113,11 @@ def example(recipe: Recipe, tables: Tables, seed: int, index: int, split: Split)
     """One window: a pure function of (seed, split, index) for given recipe and tables.
 
     Returns the features (uint8, `encode_spectrum` of the recipe's lags) and the labels (uint8 of shape (window,),
-    1 inside a tandem repeat). Some training windows end in N, as contigs end.
+    1 inside a tandem repeat, planted or a chance microsatellite). Some training windows end in N, as contigs end.
     """
     codes, truth = sequence(recipe, tables, seed, index, split)
-    return encode_spectrum(codes, recipe.net.lags), label_bases(truth, recipe.data.window)
+    labels = label_bases(truth, recipe.data.window) | chance_microsatellites(codes)
+    return encode_spectrum(codes, recipe.net.lags), labels
 
 
 def sequence(recipe: Recipe, tables: Tables, seed: int, index: int, split: Split) -> tuple[np.ndarray, np.ndarray]:
