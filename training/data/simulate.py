@@ -36,6 +36,8 @@ class RepeatSimulation:
     dispersed: share of plantings that are no tandem repeats but dispersed copies: two to four copies of a stretch of 30
         to 400 bases with other sequence between them, as transposons leave. They match themselves at a lag, too, and
         are in no truth.
+    recurring: chance that an array is followed by another of the same unit some 200 bases on, as microsatellites
+        often are; both are repeats, what lies between them is not.
     """
 
     periods: tuple[int, int] = (1, 500)
@@ -45,6 +47,7 @@ class RepeatSimulation:
     min_length: int = 26
     chained: float = 0.2
     dispersed: float = 0.0
+    recurring: float = 0.0
 
     def __post_init__(self):
         if not 1 <= self.periods[0] <= self.periods[1]:
@@ -155,10 +158,8 @@ def draw_length(generator: np.random.Generator, period: int, min_length: int) ->
     return max(int(period * copies), 2 * period, min_length)
 
 
-def draw_repeat(
-    generator: np.random.Generator, settings: RepeatSimulation, table: np.ndarray
-) -> tuple[np.ndarray, tuple[int, float, float, float]]:
-    """One tandem array: its codes, and (period, copies, divergence, indels)."""
+def draw_unit(generator: np.random.Generator, settings: RepeatSimulation, table: np.ndarray) -> np.ndarray:
+    """A unit that is no copies of a shorter one, uint8 (period,), of the background's composition."""
     low, high = settings.periods
     classes = [(max(a, low), min(b, high)) for a, b in PERIOD_CLASSES]
     if high > PERIOD_CLASSES[-1][1]:
@@ -166,34 +167,65 @@ def draw_repeat(
     classes = [(a, b) for a, b in classes if a <= b]
     first, last = classes[generator.integers(len(classes))]
     period = min(last, int(np.exp(generator.uniform(np.log(first), np.log(last + 1)))))
-    divergence = draw_divergence(generator, settings.divergence)
-    indels = 0.0 if generator.random() < 1 / 3 else generator.uniform(0, settings.indels)
-    length = draw_length(generator, period, settings.min_length)
     unit = markov_sequence(generator, table, period)
     while not is_primitive(unit):
         unit = generator.integers(0, 4, period).astype(np.uint8)
+    return unit
+
+
+def draw_repeat(
+    generator: np.random.Generator, settings: RepeatSimulation, unit: np.ndarray
+) -> tuple[np.ndarray, tuple[int, float, float, float]]:
+    """One tandem array of a unit: its codes, and (period, copies, divergence, indels)."""
+    divergence = draw_divergence(generator, settings.divergence)
+    indels = 0.0 if generator.random() < 1 / 3 else generator.uniform(0, settings.indels)
+    length = draw_length(generator, len(unit), settings.min_length)
     chained = bool(generator.random() < settings.chained)
     codes, copies = tandem_array(generator, unit, length, divergence, indels, chained)
-    return codes, (period, copies, divergence, indels)
+    return codes, (len(unit), copies, divergence, indels)
+
+
+Rows = list[tuple[int, int, int, float, float, float]]
+
+
+def plant_array(
+    generator: np.random.Generator, codes: np.ndarray, position: int, settings: RepeatSimulation, unit: np.ndarray
+) -> tuple[int, Rows]:
+    """Write one array of ``unit`` into ``codes`` at ``position``: where it ends, and its row of the truth.
+
+    No row where the end of the sequence leaves less than two copies or ``min_length`` bases.
+    """
+    array, (period, copies, divergence, indels) = draw_repeat(generator, settings, unit)
+    end = min(position + len(array), len(codes))
+    if end - position < max(settings.min_length, 2 * period * (1 - settings.indels)):
+        return end, []
+    codes[position:end] = array[: end - position]
+    return end, [(position, end, period, copies * (end - position) / len(array), divergence, indels)]
 
 
 def plant_dispersed(
     generator: np.random.Generator, codes: np.ndarray, position: int, settings: RepeatSimulation, table: np.ndarray
-) -> int:
-    """Write mutated copies of one stretch into ``codes`` from ``position`` on, apart from each other; where they end.
+) -> tuple[int, Rows]:
+    """Write mutated copies of one stretch into ``codes`` from ``position`` on, apart from each other: where they end.
 
-    What lies between two copies is at least a fifth of a copy, so that nobody would call them adjacent.
+    What lies between two copies is at least a fifth of a copy, so that nobody would call them adjacent. Three in ten
+    families carry a tandem array at their end, as Alus carry poly-A; these have rows of the truth.
     """
     size = int(np.exp(generator.uniform(np.log(30), np.log(400))))
     stretch = markov_sequence(generator, table, size)
     divergence = generator.uniform(0, settings.divergence)
     indels = generator.uniform(0, settings.indels)
+    tail = draw_unit(generator, settings, table) if generator.random() < 0.3 else None
+    rows: Rows = []
     for _ in range(generator.integers(2, 5)):
         copy, _ = tandem_array(generator, stretch, size, divergence, indels, False)
         end = min(position + len(copy), len(codes))
         codes[position:end] = copy[: max(0, end - position)]
+        if tail is not None and end < len(codes):
+            end, planted = plant_array(generator, codes, end, settings, tail)
+            rows += planted
         position = end + max(16, size // 5) + int(generator.exponential(150))
-    return min(position, len(codes))
+    return min(position, len(codes)), rows
 
 
 def simulate(
@@ -208,20 +240,22 @@ def simulate(
     the end of the sequence cuts is kept when at least two copies and ``min_length`` bases of it are left.
     """
     codes = markov_sequence(generator, table, length)
-    truth = []
+    truth: Rows = []
     position = int(generator.exponential(settings.gap))
     while position < length:
         if settings.dispersed and generator.random() < settings.dispersed:
-            position = plant_dispersed(generator, codes, position, settings, table)
-            position += 1 + int(generator.exponential(settings.gap))
-            continue
-        array, (period, copies, divergence, indels) = draw_repeat(generator, settings, table)
-        end = min(position + len(array), length)
-        kept = copies * (end - position) / max(len(array), 1)
-        if end - position >= max(settings.min_length, 2 * period * (1 - settings.indels)):
-            codes[position:end] = array[: end - position]
-            truth.append((position, end, period, kept, divergence, indels))
-        position = end + 1 + int(generator.exponential(settings.gap))
+            position, rows = plant_dispersed(generator, codes, position, settings, table)
+            truth += rows
+        else:
+            unit = draw_unit(generator, settings, table)
+            position, rows = plant_array(generator, codes, position, settings, unit)
+            truth += rows
+            while settings.recurring and position < length and generator.random() < settings.recurring:
+                position += 16 + int(generator.exponential(200))
+                if position < length:
+                    position, rows = plant_array(generator, codes, position, settings, unit)
+                    truth += rows
+        position += 1 + int(generator.exponential(settings.gap))
     return codes, np.array(truth, dtype=TRUTH)
 
 
