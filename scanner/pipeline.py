@@ -114,6 +114,8 @@ def _read(genome: Genome, interval: Interval, plan: Windows, step: int) -> _Sequ
 def _worth_scoring(model: Model, sequence: _Sequence, plan: Windows) -> np.ndarray:
     """bool (windows,): those whose scored part (per-bin models) or whole (per-window models) is known enough."""
     card = model.card
+    if sequence.codes.max() < UNKNOWN:
+        return np.ones(len(plan.starts), dtype=bool)
     unknown = np.concatenate(([0], np.cumsum(sequence.codes > 3)))
     if plan.bins is None:
         margin = plan.crop * card.output.bin

@@ -82,4 +82,8 @@ def unscored_bins(codes: np.ndarray, card: ModelCard, bins: int) -> np.ndarray:
 
 def bin_edges(first: int, bins: int, size: int, interval: Interval) -> np.ndarray:
     """int64 (bins + 1,): borders of consecutive bins, cut to the interval."""
-    return np.clip(first + size * np.arange(bins + 1, dtype=np.int64), interval.start, interval.end)
+    edges = np.arange(first, first + size * bins + 1, size, dtype=np.int64)
+    # Only a few lie outside, at either end; clipping them all would cost more than finding the runs.
+    edges[: max(0, -(-(interval.start - first) // size))] = interval.start
+    edges[max(0, (interval.end - first) // size + 1) :] = interval.end
+    return edges

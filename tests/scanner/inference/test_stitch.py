@@ -110,3 +110,10 @@ def test_bin_edges_are_cut_to_the_interval():
     assert edges.dtype == np.int64
     assert edges.tolist() == [100, 104, 112, 120, 121]
     assert bin_edges(2**40, 2, 8, Interval(0, 0, 2**41)).tolist() == [2**40, 2**40 + 8, 2**40 + 16]
+
+
+@given(st.integers(-50, 50), st.integers(1, 40), st.integers(1, 7), st.integers(0, 200), st.integers(0, 200))
+def test_bin_edges_are_clipped_at_both_ends(first, bins, size, start, length):
+    interval = Interval(0, start, start + length)
+    expected = np.clip(first + size * np.arange(bins + 1), start, start + length)
+    assert np.array_equal(bin_edges(first, bins, size, interval), expected)
