@@ -23,31 +23,11 @@ class Run(NamedTuple):
     peak_mb: float
 
 
+_GENOSCAN = [sys.executable, "-m", "genoscan", "scan", "{fasta}", "-m", "{model}", "-q", "-t"]
+
 TOOLS: dict[str, list[str]] = {
-    "genoscan repeats (1 thread)": [
-        sys.executable,
-        "-m",
-        "genoscan",
-        "scan",
-        "{fasta}",
-        "-m",
-        "{model}",
-        "-q",
-        "-t",
-        "1",
-    ],
-    "genoscan repeats (2 threads)": [
-        sys.executable,
-        "-m",
-        "genoscan",
-        "scan",
-        "{fasta}",
-        "-m",
-        "{model}",
-        "-q",
-        "-t",
-        "2",
-    ],
+    "genoscan repeats (1 thread)": [*_GENOSCAN, "1"],
+    "genoscan repeats (2 threads)": [*_GENOSCAN, "2"],
     "TRF 2 7 7 80 10 50 500": ["trf", "{fasta}", "2", "7", "7", "80", "10", "50", "500", "-h", "-ngs"],
     "TRF 2 5 7 80 10 40 2000": ["trf", "{fasta}", "2", "5", "7", "80", "10", "40", "2000", "-h", "-ngs"],
     "TRF 2 3 5 80 10 30 2000": ["trf", "{fasta}", "2", "3", "5", "80", "10", "30", "2000", "-h", "-ngs"],

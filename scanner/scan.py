@@ -29,6 +29,7 @@ from .writing.output import is_stream, open_output, write_beside
 from .writing.summary import summary_json
 
 DEFAULT_TILE = 2**18
+TILES_PER_THREAD = 8
 FORMATS = ("bed", "bedgraph")
 
 
@@ -118,9 +119,12 @@ def scan_chunks(
     else:
         collector = Caller(thresholds)
         work = tile_runs(model, genome, thresholds.extend)
-    size = tile_size_for(model.card, model.batch_size, options.tile_size)
+    threads = options.threads or available_threads()
+    # A small genome in tiles of the usual size would leave threads without work.
+    share = sum(one.end - one.start for one in intervals) // (TILES_PER_THREAD * threads)
+    size = tile_size_for(model.card, model.batch_size, min(options.tile_size, share + 1))
     tiles: Iterator[Tile] = cut_tiles(intervals, size, model.card.step)
-    with closing(ordered_map(work, tiles, options.threads or available_threads())) as results:
+    with closing(ordered_map(work, tiles, threads)) as results:
         for result in results:
             last = result.tile.intervals[-1]
             chunk = collector.add(result.found, last.contig, last.end)
