@@ -5,18 +5,25 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
+from typing import TypeVar
 
 import numpy as np
 
 from .encoding.nucleotides import reverse_complement
 from .inference.devices import available_threads
 from .inference.session import Model
+from .inference.stitch import SCORE_UNIT
+from .pipeline import read_tile, tile_runs
 from .reading.genome import Genome
-from .scan import Counts, ScanOptions, intervals_of, scan_chunks
+from .reading.tiles import INTERVAL, cut_tiles, tile_size_for
 
 BURN_IN = 2
+TILE = 2**18
+TILES_PER_THREAD = 8
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -54,7 +61,10 @@ class Throughput:
 
 
 def measure(model: Model, genome: Genome, threads: int | None, seconds: float, rounds: int = 3) -> Throughput:
-    """Measure all three on the same threads; each is the best of ``rounds`` to step over other processes' noise."""
+    """Measure all three on the same threads; each is the best of ``rounds`` to step over other processes' noise.
+
+    The whole scan is that of every contig, tile by tile, to its runs: reading, encoding, inference, stitching.
+    """
     threads = threads or available_threads()
     batches = _batches(model, genome)
     tensors = [_tensor(model, codes) for codes in batches]
@@ -71,23 +81,34 @@ def measure(model: Model, genome: Genome, threads: int | None, seconds: float, r
 
     session = max(_rate(run_one, threads, shortest) for _ in range(rounds)) * per_batch / 1e6
     encoding = max(_rate(encode_one, threads, shortest) for _ in range(rounds)) * per_batch / 1e6
-    whole, bases = 0.0, 0
-    for _ in range(rounds):
-        counts = _whole_scan(model, genome, threads)
-        bases = counts.bases
-        whole = max(whole, counts.bases / 1e6 / counts.seconds)
+    whole = max(_scan_rate(model, genome, threads) for _ in range(rounds))
+    bases = int(genome.lengths.sum())
     slowest = min(session, encoding)
     shared = slowest if model.device != "cpu" else 1 / (1 / session + 1 / encoding)
     size = model.batch_size
     return Throughput(model.card.name, model.device, threads, size, bases, session, encoding, whole, slowest, shared)
 
 
-def _whole_scan(model: Model, genome: Genome, threads: int) -> Counts:
-    options = ScanOptions(threads=threads)
-    counts = Counts()
-    for chunk in scan_chunks(genome, model, options, intervals_of(genome, ()), counts.add_tile):
-        counts.add_calls(chunk)
-    return counts
+def _scan_rate(model: Model, genome: Genome, threads: int) -> float:
+    """Mb a second of a scan of all contigs, by threads that each take the next tile."""
+    contigs = np.zeros(len(genome.lengths), dtype=INTERVAL)
+    contigs["contig"], contigs["end"] = np.arange(len(contigs)), genome.lengths
+    bases = int(genome.lengths.sum())
+    size = tile_size_for([(model.card, model.batch_size)], min(TILE, bases // (TILES_PER_THREAD * threads) + 1))
+    tiles, taking = cut_tiles(contigs, genome.lengths, size, [model.card]), threading.Lock()
+    lowest = round(model.card.calling.extend * SCORE_UNIT)
+
+    def work(_: int, stop: threading.Event) -> None:
+        while True:
+            with taking:
+                tile = next(tiles, None)
+            if tile is None:
+                return
+            tile_runs(model, tile, read_tile(genome, tile, [model.card]), lowest, stop)
+
+    started = time.perf_counter()
+    _side_by_side(work, threads)
+    return bases / 1e6 / (time.perf_counter() - started)
 
 
 def _batches(model: Model, genome: Genome, most: int = 8) -> list[np.ndarray]:
@@ -122,15 +143,29 @@ def _rate(work: Callable[[int], None], threads: int, seconds: float) -> float:
     """Calls of ``work`` a second, by ``threads`` threads side by side; each burns in first, then all start together."""
     start = threading.Barrier(threads)
 
-    def repeat(thread: int) -> tuple[int, float]:
-        for number in range(BURN_IN):
-            work(number)
+    def repeat(thread: int, stop: threading.Event) -> float:
+        try:
+            for number in range(BURN_IN):
+                work(number)
+        except BaseException:
+            start.abort()  # or the others would wait for ever
+            raise
         start.wait()
         started, done = time.perf_counter(), 0
-        while done == 0 or time.perf_counter() - started < seconds:
+        while done == 0 or (time.perf_counter() - started < seconds and not stop.is_set()):
             work(thread + done * threads)
             done += 1
-        return done, time.perf_counter() - started
+        return done / (time.perf_counter() - started)
 
+    return sum(_side_by_side(repeat, threads))
+
+
+def _side_by_side(work: Callable[[int, threading.Event], Result], threads: int) -> list[Result]:
+    """``work(thread, stop)`` on every thread; the event is set when one fails, or with Ctrl-C."""
+    stop = threading.Event()
     with ThreadPoolExecutor(threads) as pool:
-        return sum(done / spent for done, spent in pool.map(repeat, range(threads)))
+        working = [pool.submit(work, thread, stop) for thread in range(threads)]
+        try:
+            return [one.result() for one in as_completed(working)]
+        finally:
+            stop.set()

@@ -8,12 +8,16 @@ the interval that may still grow.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 
 from ..inference.stitch import NO_SCORE, SCORE_UNIT
+from ..reading.tiles import Bins
+
+_FIRST_GUESS = 1024
 
 RUN = np.dtype(
     [
@@ -42,44 +46,57 @@ class Thresholds(NamedTuple):
         return cls(round(threshold * SCORE_UNIT), round(extend * SCORE_UNIT), gap, min_length)
 
 
+def find_runs(scores: np.ndarray, bins: Bins, lowest: int, channel: int) -> np.ndarray:
+    """Runs of bins that score at least ``lowest``: a RUN array sorted by contig and start.
+
+    scores: int32 (bins,) ten-thousandths. A run ends where its interval ends.
+    """
+    return fill(RUN, lambda out: _find_runs(scores, *bins, lowest, channel, out))
+
+
+def fill(dtype: np.dtype, write: Callable[[np.ndarray], int]) -> np.ndarray:
+    """The rows that ``write`` puts into an array and counts; it is called again when there were more than fitted."""
+    out = np.empty(_FIRST_GUESS, dtype=dtype)
+    count = write(out)
+    if count > len(out):
+        out = np.empty(count, dtype=dtype)
+        write(out)
+        return out
+    return out[:count].copy()
+
+
 @njit(nogil=True, cache=True)
-def _find_runs(scores, edges, lowest, starts, ends, totals, peaks):
-    count, inside = 0, False
-    for i in range(scores.shape[0]):
-        size = edges[i + 1] - edges[i]
-        if size <= 0:
-            continue
-        score = scores[i]
-        if score == NO_SCORE or score < lowest:
-            inside = False
-            continue
-        if not inside:
-            inside = True
-            starts[count], totals[count], peaks[count] = edges[i], 0, score
+def _find_runs(scores, intervals, firsts, offsets, size, lowest, channel, out):
+    count = 0
+    for number in range(len(intervals)):
+        contig, start, end = intervals[number].contig, intervals[number].start, intervals[number].end
+        first, offset = firsts[number], offsets[number]
+        inside, total, peak, run_start, run_end = False, 0, 0, 0, 0
+        for i in range((start - first) // size, -(-(end - first) // size)):
+            score = scores[offset + i]
+            if score == NO_SCORE or score < lowest:
+                if inside:
+                    _put(out, count, contig, channel, run_start, run_end, total, peak)
+                    count, inside = count + 1, False
+                continue
+            left = max(start, first + i * size)
+            if not inside:
+                inside, run_start, total, peak = True, left, 0, score
+            run_end = min(end, first + (i + 1) * size)
+            total += score * (run_end - left)
+            peak = max(peak, score)
+        if inside:
+            _put(out, count, contig, channel, run_start, run_end, total, peak)
             count += 1
-        ends[count - 1] = edges[i + 1]
-        totals[count - 1] += score * size
-        if score > peaks[count - 1]:
-            peaks[count - 1] = score
     return count
 
 
-def find_runs(scores: np.ndarray, edges: np.ndarray, lowest: int, contig: int, channel: int) -> np.ndarray:
-    """Runs of bins that score at least ``lowest``: a RUN array sorted by start.
-
-    scores: int32 (bins,) ten-thousandths; edges: int64 (bins + 1,) borders of the bins in bases; empty bins are
-    passed over.
-    """
-    most = len(scores) // 2 + 1
-    starts, ends, totals = (np.empty(most, dtype=np.int64) for _ in range(3))
-    peaks = np.empty(most, dtype=np.int32)
-    count = _find_runs(np.ascontiguousarray(scores), edges, lowest, starts, ends, totals, peaks)
-    runs = np.empty(count, dtype=RUN)
-    runs["contig"], runs["channel"] = contig, channel
-    runs["start"], runs["end"] = starts[:count], ends[:count]
-    runs["total"], runs["peak"] = totals[:count], peaks[:count]
-    runs["scored"] = runs["end"] - runs["start"]
-    return runs
+@njit(nogil=True, cache=True)
+def _put(out, place, contig, channel, start, end, total, peak):
+    if place < len(out):
+        run = out[place]
+        run.contig, run.channel, run.start, run.end = contig, channel, start, end
+        run.total, run.scored, run.peak = total, end - start, peak
 
 
 def merge_runs(runs: np.ndarray, gap: int) -> np.ndarray:

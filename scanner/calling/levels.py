@@ -3,20 +3,40 @@
 from __future__ import annotations
 
 import numpy as np
+from numba import njit
 
 from ..inference.stitch import NO_SCORE
+from ..reading.tiles import Bins
+from .intervals import fill
 
 LEVEL = np.dtype([("contig", "i4"), ("start", "i8"), ("end", "i8"), ("score", "i4")])
 """Bases [start, end) of one contig that share a score (ten-thousandths)."""
 
 
-def find_levels(scores: np.ndarray, edges: np.ndarray, contig: int) -> np.ndarray:
-    """Maximal stretches of equal score; bins without a score are left out. Shapes as for `find_runs`."""
-    held = (edges[1:] > edges[:-1]) & (scores != NO_SCORE)
-    levels = np.empty(int(held.sum()), dtype=LEVEL)
-    levels["contig"], levels["score"] = contig, scores[held]
-    levels["start"], levels["end"] = edges[:-1][held], edges[1:][held]
-    return merge_levels(levels)
+def find_levels(scores: np.ndarray, bins: Bins) -> np.ndarray:
+    """Maximal stretches of equal score in each interval; bins without a score are left out. As for `find_runs`."""
+    return fill(LEVEL, lambda out: _find_levels(scores, *bins, out))
+
+
+@njit(nogil=True, cache=True)
+def _find_levels(scores, intervals, firsts, offsets, size, out):
+    count = 0
+    for number in range(len(intervals)):
+        start, end = intervals[number].start, intervals[number].end
+        first, offset = firsts[number], offsets[number]
+        before = NO_SCORE
+        for i in range((start - first) // size, -(-(end - first) // size)):
+            score = scores[offset + i]
+            if score != NO_SCORE:
+                if score != before:
+                    count += 1
+                    if count <= len(out):
+                        out[count - 1].contig, out[count - 1].score = intervals[number].contig, score
+                        out[count - 1].start = max(start, first + i * size)
+                if count <= len(out):
+                    out[count - 1].end = min(end, first + (i + 1) * size)
+            before = score
+    return count
 
 
 def merge_levels(levels: np.ndarray) -> np.ndarray:

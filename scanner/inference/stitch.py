@@ -1,4 +1,4 @@
-"""Window outputs back to one score array an interval: pure functions.
+"""Window outputs back to one score array a tile: pure functions.
 
 Scores are fixed point, int32 in ten-thousandths (`SCORE_UNIT`), so that sums over an interval are exact and do not
 depend on where it was cut. `NO_SCORE` stands where there is none: N, and windows that were skipped.
@@ -11,8 +11,8 @@ import math
 import numpy as np
 from numba import njit
 
-from ..card import ModelCard
-from ..reading.tiles import Interval, Windows
+from ..reading.sequence import UNKNOWN, TileSequence
+from ..reading.tiles import Bins, Windows
 
 SCORE_UNIT = 10_000
 NO_SCORE = np.int32(-(2**31))
@@ -45,45 +45,68 @@ def fixed_scores(logits: np.ndarray, activation: str) -> np.ndarray:
     return np.rint(np.clip(values, -LARGEST_SCORE, LARGEST_SCORE) * SCORE_UNIT).astype(np.int32)
 
 
-def stitch(outputs: np.ndarray, windows: Windows, backward: bool) -> np.ndarray:
-    """Scores of consecutive bins from the outputs of an interval's windows.
+def stitch(outputs: np.ndarray, windows: Windows, chosen: np.ndarray, backward: bool, scores: np.ndarray) -> None:
+    """Put the outputs of the chosen windows (their numbers) where the bins that they score are.
 
-    outputs: (windows, outputs) for per-window models or (windows, bins, outputs); ``backward`` says that the model
-    read the reverse complement, so its bins run from right to left. Returns (bins, outputs), the first bin at
-    ``windows.first``.
+    outputs: int32 (chosen, outputs) for per-window models, which score all their bins alike, or (chosen, bins,
+    outputs), of which the middle ones are kept; ``backward`` says that the model read the reverse complement, so its
+    bins run from right to left. scores: int32 (outputs, the tile's bins), written to.
     """
-    if windows.bins is not None:
-        return outputs[windows.bins]
-    if backward:
-        outputs = outputs[:, ::-1]
-    kept = outputs[:, windows.crop : outputs.shape[1] - windows.crop]
-    return kept.reshape(-1, outputs.shape[2])
+    if outputs.ndim == 2:
+        _spread(outputs, windows.borders, chosen, scores)
+    else:
+        _keep_middles(outputs, windows.borders, chosen, backward, scores)
 
 
-def unscored_bins(codes: np.ndarray, card: ModelCard, bins: int) -> np.ndarray:
-    """bool (bins,): bins with too many unknown bases to be scored.
+@njit(nogil=True, cache=True)
+def _spread(outputs, borders, chosen, scores):
+    for row in range(len(chosen)):
+        window = chosen[row]
+        for output in range(outputs.shape[1]):
+            scores[output, borders[window] : borders[window + 1]] = outputs[row, output]
 
-    ``codes`` starts at the first bin; what it lacks at the end lies beyond the contig and counts as unknown for
-    nothing: the last bin is judged by the bases it has.
+
+@njit(nogil=True, cache=True)
+def _keep_middles(outputs, borders, chosen, backward, scores):
+    bins = outputs.shape[1]
+    for row in range(len(chosen)):
+        start, end = borders[chosen[row]], borders[chosen[row] + 1]
+        crop = (bins - (end - start)) // 2
+        for output in range(outputs.shape[2]):
+            if backward:
+                for i in range(end - start):
+                    scores[output, start + i] = outputs[row, bins - 1 - crop - i, output]
+            else:
+                for i in range(end - start):
+                    scores[output, start + i] = outputs[row, crop + i, output]
+
+
+def clear_unknown(
+    scores: np.ndarray, bins: Bins, sequence: TileSequence, lengths: np.ndarray, max_unknown: float
+) -> None:
+    """Write NO_SCORE into bins with more than a share ``max_unknown`` of unknown bases, or with no known base at all.
+
+    A contig's last bin is judged by the bases it has; what scores lie beyond it are nobody's and stay. scores: int32
+    (outputs, bins); lengths: int64 (intervals,) of the contigs.
     """
-    size = card.output.bin
-    unknown = codes > 3
-    if size == 1:
-        blocked = np.ones(bins, dtype=bool)
-        blocked[: len(unknown)] = unknown[:bins]
-        return blocked
-    starts = np.arange(0, len(codes), size)
-    counts = np.add.reduceat(unknown, starts, dtype=np.int64)
-    sizes = np.minimum(starts + size, len(codes)) - starts
-    blocked = np.ones(bins, dtype=bool)
-    blocked[: len(starts)] = ((counts > card.max_unknown * sizes) | (counts == sizes))[:bins]
-    return blocked
+    _clear_unknown(scores, bins.firsts, bins.offsets, bins.size, *sequence, lengths, max_unknown)
 
 
-def bin_edges(first: int, bins: int, size: int, interval: Interval) -> np.ndarray:
-    """int64 (bins + 1,): borders of consecutive bins, cut to the interval."""
-    edges = np.arange(first, first + size * bins + 1, size, dtype=np.int64)
-    # Only a few lie outside, at either end; clipping them all would cost more than finding the runs.
-    edges[: max(0, -(-(interval.start - first) // size))] = interval.start
-    edges[max(0, (interval.end - first) // size + 1) :] = interval.end
-    return edges
+@njit(nogil=True, cache=True)
+def _clear_unknown(scores, bin_firsts, bin_offsets, size, codes, offsets, firsts, lengths, max_unknown):
+    for interval in range(len(lengths)):
+        at = offsets[interval] - firsts[interval] + bin_firsts[interval]
+        first, length = bin_offsets[interval], lengths[interval] - bin_firsts[interval]
+        bins = min(bin_offsets[interval + 1] - first, -(-length // size))
+        if size == 1:
+            for i in range(bins):
+                if codes[at + i] >= UNKNOWN:
+                    scores[:, first + i] = NO_SCORE
+        else:
+            for i in range(bins):
+                bases = min(size, length - i * size)
+                unknown = 0
+                for j in range(at + i * size, at + i * size + bases):
+                    unknown += codes[j] >= UNKNOWN
+                if unknown > max_unknown * bases or unknown == bases:
+                    scores[:, first + i] = NO_SCORE

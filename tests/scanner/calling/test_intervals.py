@@ -8,17 +8,20 @@ from hypothesis import strategies as st
 from genoscan.scanner.calling.intervals import RUN, Caller, Thresholds, find_runs, merge_runs
 from genoscan.scanner.calling.levels import Leveller, find_levels, merge_levels
 from genoscan.scanner.inference.stitch import NO_SCORE
+from genoscan.scanner.reading.tiles import INTERVAL, Bins
 
 SCORES = st.lists(st.sampled_from([0, 2000, 3000, 5000, 9000, int(NO_SCORE)]), min_size=1, max_size=60)
 THRESHOLDS = Thresholds(call=5000, extend=3000, gap=2, min_length=3)
 
 
-def edges_of(count, size=1, first=0):
-    return first + size * np.arange(count + 1, dtype=np.int64)
+def bins_of(count, size=1, first=0, contig=0, start=0, end=2**62):
+    """``count`` bins from ``first`` on, for one interval [start, end) that may be smaller than they are."""
+    interval = (contig, max(start, first), min(end, first + size * count))
+    return Bins(np.array([interval], dtype=INTERVAL), np.array([first]), np.array([0, count]), size)
 
 
 def runs_of(scores, first=0, contig=0, channel=0):
-    return find_runs(np.array(scores, dtype=np.int32), edges_of(len(scores), 1, first), 3000, contig, channel)
+    return find_runs(np.array(scores, dtype=np.int32), bins_of(len(scores), 1, first, contig), 3000, channel)
 
 
 def rows(runs):
@@ -27,7 +30,7 @@ def rows(runs):
 
 def test_find_runs_by_hand():
     scores = np.array([0, 3000, 9000, NO_SCORE, 5000, 2999, 4000], dtype=np.int32)
-    runs = find_runs(scores, edges_of(7, 10, 100), 3000, contig=2, channel=1)
+    runs = find_runs(scores, bins_of(7, 10, 100, contig=2), 3000, channel=1)
     assert rows(runs) == [
         (2, 1, 110, 130, 120_000, 20, 9000),
         (2, 1, 140, 150, 50_000, 10, 5000),
@@ -35,11 +38,43 @@ def test_find_runs_by_hand():
     ]
 
 
-def test_empty_bins_do_not_end_a_run():
-    edges = np.array([0, 10, 10, 20], dtype=np.int64)
-    assert rows(find_runs(np.array([5000, 0, 5000], dtype=np.int32), edges, 3000, 0, 0)) == [
-        (0, 0, 0, 20, 100_000, 20, 5000)
+@pytest.mark.parametrize(
+    ("start", "end", "expected"),
+    [
+        (0, 40, [(0, 0, 0, 40, 200_000, 40, 5000)]),
+        (7, 40, [(0, 0, 7, 40, 165_000, 33, 5000)]),
+        (10, 33, [(0, 0, 10, 33, 115_000, 23, 5000)]),
+        (22, 25, [(0, 0, 22, 25, 15_000, 3, 5000)]),
+    ],
+)
+def test_bins_are_cut_to_their_interval(start, end, expected):
+    scores = np.full(4, 5000, dtype=np.int32)
+    assert rows(find_runs(scores, bins_of(4, 10, start=start, end=end), 3000, 0)) == expected
+    levels = find_levels(scores, bins_of(4, 10, start=start, end=end))
+    assert rows(levels) == [(0, start, end, 5000)]
+
+
+def test_intervals_of_a_tile_are_apart_even_where_they_touch():
+    intervals = np.array([(0, 12, 20), (0, 20, 24), (3, 0, 5)], dtype=INTERVAL)
+    bins = Bins(intervals, np.array([10, 20, 0]), np.array([0, 2, 3, 5]), 5)
+    scores = np.array([4000, 4000, 4000, 4000, 9000], dtype=np.int32)
+    assert rows(find_runs(scores, bins, 3000, 1)) == [
+        (0, 1, 12, 20, 32_000, 8, 4000),
+        (0, 1, 20, 24, 16_000, 4, 4000),
+        (3, 1, 0, 5, 20_000, 5, 4000),
     ]
+    assert rows(find_levels(scores, bins)) == [(0, 12, 20, 4000), (0, 20, 24, 4000), (3, 0, 5, 4000)]
+
+
+def test_more_runs_and_levels_than_expected_are_all_found():
+    scores = np.tile(np.array([5000, 0], dtype=np.int32), 5000)
+    runs = find_runs(scores, bins_of(10_000), 3000, 0)
+    assert runs["start"].tolist() == list(range(0, 10_000, 2))
+    assert set(runs["total"]) == {5000}
+    levels = find_levels(scores, bins_of(10_000))
+    assert levels["start"].tolist() == list(range(10_000))
+    assert levels["end"].tolist() == list(range(1, 10_001))
+    assert levels["score"].tolist() == scores.tolist()
 
 
 def test_merging_keeps_contigs_and_channels_apart():
@@ -124,7 +159,7 @@ def test_merging_is_associative(scores, cut):
 
 def test_levels_by_hand():
     scores = np.array([5, 5, NO_SCORE, 5, 7], dtype=np.int32)
-    levels = find_levels(scores, edges_of(5, 10), contig=3)
+    levels = find_levels(scores, bins_of(5, 10, contig=3))
     assert [tuple(map(int, level)) for level in levels] == [(3, 0, 20, 5), (3, 30, 40, 5), (3, 40, 50, 7)]
 
 
@@ -132,11 +167,11 @@ def test_levels_by_hand():
 def test_cutting_changes_no_level(scores, cut):
     scores = np.array(scores, dtype=np.int32)
     cut = min(cut, len(scores))
-    whole = find_levels(scores, edges_of(len(scores)), 0)
+    whole = find_levels(scores, bins_of(len(scores)))
     leveller = Leveller()
     pieces = [
-        leveller.add(find_levels(scores[:cut], edges_of(cut), 0), 0, cut),
-        leveller.add(find_levels(scores[cut:], edges_of(len(scores) - cut, 1, cut), 0), 0, len(scores)),
+        leveller.add(find_levels(scores[:cut], bins_of(cut)), 0, cut),
+        leveller.add(find_levels(scores[cut:], bins_of(len(scores) - cut, 1, cut)), 0, len(scores)),
         leveller.finish(),
     ]
     assert np.array_equal(np.concatenate(pieces), whole)

@@ -2,22 +2,20 @@
 
 import numpy as np
 import pytest
-import toys
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from genoscan.scanner.card import parse_card
 from genoscan.scanner.inference.stitch import (
     LARGEST_SCORE,
     NO_SCORE,
     SCORE_UNIT,
-    bin_edges,
+    clear_unknown,
     fixed_scores,
     stitch,
-    unscored_bins,
 )
-from genoscan.scanner.reading.tiles import Interval, Windows
+from genoscan.scanner.reading.sequence import TileSequence
+from genoscan.scanner.reading.tiles import INTERVAL, Bins, Windows
 
 LOGITS = arrays(np.float32, (3, 4), elements=st.floats(-1e6, 1e6, width=32))
 
@@ -55,35 +53,58 @@ def test_softmax_sums_to_one_and_ignores_a_shift(logits):
     assert (fixed_scores(logits.astype(np.float64) + 7, "softmax") == scores).all()
 
 
+def stitched(outputs, borders, chosen, backward=False):
+    """The scores (outputs, bins) of windows that score the bins between ``borders``; -1 where none was chosen."""
+    nothing = np.empty(0, dtype=np.int64)
+    windows = Windows(nothing, nothing, nothing, np.array(borders), nothing, None)
+    scores = np.full((outputs.shape[-1], borders[-1]), -1, dtype=np.int32)
+    stitch(outputs.astype(np.int32), windows, np.array(chosen), backward, scores)
+    return scores.tolist()
+
+
 def test_windows_of_bins_are_cropped_and_joined():
     outputs = np.arange(2 * 6).reshape(2, 6, 1)  # two windows of six bins, two of them context on either side
-    windows = Windows(np.array([-2, 0]), 6, None, 0, 2)
-    assert stitch(outputs, windows, False)[:, 0].tolist() == [2, 3, 8, 9]
-    assert stitch(outputs, windows, True)[:, 0].tolist() == [3, 2, 9, 8]
+    assert stitched(outputs, [0, 2, 4], [0, 1]) == [[2, 3, 8, 9]]
+    assert stitched(outputs, [0, 2, 4], [0, 1], backward=True) == [[3, 2, 9, 8]]
+
+
+def test_bins_of_windows_that_were_not_chosen_stay():
+    outputs = np.arange(2 * 4).reshape(2, 4, 1)
+    assert stitched(outputs, [0, 2, 4, 8], [0, 2]) == [[1, 2, -1, -1, 4, 5, 6, 7]]  # the last one keeps all its bins
 
 
 def test_windows_without_context_keep_every_bin():
-    windows = Windows(np.array([0, 3]), 3, None, 0, 0)
     outputs = np.arange(12).reshape(2, 3, 2)
-    assert stitch(outputs, windows, False).tolist() == outputs.reshape(6, 2).tolist()
+    assert stitched(outputs, [0, 3, 6], [0, 1]) == outputs.reshape(6, 2).T.tolist()
+    assert stitched(outputs, [0, 3, 6], [0, 1], backward=True) == outputs[:, ::-1].reshape(6, 2).T.tolist()
 
 
-def test_bins_share_the_window_that_scores_them():
+@pytest.mark.parametrize("backward", [False, True])
+def test_bins_share_the_window_that_scores_them(backward):
     outputs = np.array([[1, 10], [2, 20], [3, 30]])
-    windows = Windows(np.array([0, 4, 8]), 8, np.array([0, 0, 1, 2, 2]), 0, 0)
-    for backward in (False, True):
-        assert stitch(outputs, windows, backward)[:, 0].tolist() == [1, 1, 2, 3, 3]
-        assert stitch(outputs, windows, backward)[:, 1].tolist() == [10, 10, 20, 30, 30]
+    assert stitched(outputs, [0, 2, 3, 5], [0, 1, 2], backward) == [[1, 1, 2, 3, 3], [10, 10, 20, 30, 30]]
 
 
-def card(size, max_unknown=0.5):
-    proto = toys.onnx.load_from_string(toys.base_model("A", 16, 8, bin=size, max_unknown=max_unknown))
-    return parse_card(proto.metadata_props[0].value, "toy")
+def cleared(contigs, size, bins, max_unknown=0.5, before=0):
+    """Which bins of whole contigs (code lists) are cleared; ``before`` bases of each lie before the first bin."""
+    lengths = np.array([len(codes) for codes in contigs])
+    offsets = np.concatenate(([0], np.cumsum(lengths)))
+    sequence = TileSequence(np.concatenate(contigs).astype(np.uint8), offsets, np.zeros_like(lengths))
+    firsts, borders = np.full(len(contigs), before), np.arange(len(contigs) + 1) * bins
+    scores = np.zeros((2, borders[-1]), dtype=np.int32)
+    where = Bins(np.zeros(len(contigs), dtype=INTERVAL), firsts, borders, size)
+    clear_unknown(scores, where, sequence, lengths, max_unknown)
+    assert (scores[0] == scores[1]).all()
+    assert set(scores.flat) <= {0, NO_SCORE}
+    return (scores[0] == NO_SCORE).reshape(len(contigs), bins).tolist()
 
 
 def test_single_bases_are_scored_where_they_are_known():
-    codes = np.array([0, 3, 4, 1, 4], dtype=np.uint8)
-    assert unscored_bins(codes, card(1), 7).tolist() == [False, False, True, False, True, True, True]
+    assert cleared([[0, 3, 4, 1, 4], [4, 2, 2]], 1, 7) == [
+        [False, False, True, False, True, False, False],
+        [True, False, False, False, False, False, False],
+    ]
+    assert cleared([[0, 3, 4, 1, 4]], 1, 4, before=2) == [[True, False, True, False]]
 
 
 @pytest.mark.parametrize(
@@ -96,24 +117,7 @@ def test_single_bases_are_scored_where_they_are_known():
     ],
 )
 def test_bins_are_scored_by_the_share_they_know(max_unknown, expected):
-    codes = np.array([[0, 4, 0, 0], [4, 4, 0, 0], [4, 4, 4, 0], [4, 4, 4, 4]], dtype=np.uint8).reshape(-1)
-    codes = np.append(codes, [4, 0]).astype(np.uint8)  # the contig ends here: half of two bases
-    assert unscored_bins(codes, card(4, max_unknown), 5).tolist() == expected
-
-
-def test_bins_beyond_the_contig_are_not_scored():
-    assert unscored_bins(np.zeros(5, dtype=np.uint8), card(4), 4).tolist() == [False, False, True, True]
-
-
-def test_bin_edges_are_cut_to_the_interval():
-    edges = bin_edges(96, 4, 8, Interval(0, 100, 121))
-    assert edges.dtype == np.int64
-    assert edges.tolist() == [100, 104, 112, 120, 121]
-    assert bin_edges(2**40, 2, 8, Interval(0, 0, 2**41)).tolist() == [2**40, 2**40 + 8, 2**40 + 16]
-
-
-@given(st.integers(-50, 50), st.integers(1, 40), st.integers(1, 7), st.integers(0, 200), st.integers(0, 200))
-def test_bin_edges_are_clipped_at_both_ends(first, bins, size, start, length):
-    interval = Interval(0, start, start + length)
-    expected = np.clip(first + size * np.arange(bins + 1), start, start + length)
-    assert np.array_equal(bin_edges(first, bins, size, interval), expected)
+    codes = [0, 4, 0, 0, 4, 4, 0, 0, 4, 4, 4, 0, 4, 4, 4, 4]
+    codes += [4, 0]  # the contig ends here: half of two bases
+    assert cleared([codes], 4, 5, max_unknown) == [expected]
+    assert cleared([[4] * 8 + codes], 4, 5, max_unknown, before=8) == [expected]
