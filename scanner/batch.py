@@ -127,7 +127,8 @@ def scan_all(
 
 def _scan_one(genome: Genome, model: Model, output: str | None, options: ScanOptions, asked: str, quiet: bool) -> None:
     label = f"{genome_stem(genome.source)} {model.card.name}"
-    bases = sum(one.end - one.start for one in intervals_of(genome, options.regions))
+    intervals = intervals_of(genome, options.regions)
+    bases = int((intervals["end"] - intervals["start"]).sum())
     with progress_bar(label, bases, shown=not quiet and wants_bar(output)) as on_tile:
         counts = scan_to_track(genome, model, output, options, on_tile)
     if not quiet:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from .pipeline import TileResult
+from .workers import TileResult
 
 
 def say(text: str) -> None:

@@ -18,11 +18,11 @@ from .errors import UsageError
 from .inference.devices import available_threads
 from .inference.session import Model, open_model
 from .inference.stitch import LARGEST_SCORE, SCORE_UNIT
-from .pipeline import TileResult, tile_levels, tile_runs
+from .pipeline import read_tile, tile_levels, tile_runs
 from .reading.genome import Genome, open_genome
 from .reading.regions import parse_regions
-from .reading.tiles import Interval, Tile, cut_tiles, tile_size_for
-from .workers import ordered_map
+from .reading.tiles import INTERVAL, Tile, cut_tiles, tile_size_for
+from .workers import TileResult, ordered_map
 from .writing.bed import bed_header, bed_lines
 from .writing.bedgraph import bedgraph_lines
 from .writing.output import is_stream, open_output, write_beside
@@ -101,33 +101,43 @@ def thresholds_of(model: Model, options: ScanOptions) -> Thresholds:
     return Thresholds.of(threshold, min(calling.extend, threshold), calling.gap, length)
 
 
-def intervals_of(genome: Genome, regions: Sequence[str]) -> list[Interval]:
+def intervals_of(genome: Genome, regions: Sequence[str]) -> np.ndarray:
     """What is to be scanned, in genome order: the regions, or every contig that has bases."""
     if regions:
-        return [Interval(*one) for one in parse_regions(regions, genome.names, genome.lengths, genome.source)]
-    return [Interval(contig, 0, length) for contig, length in enumerate(genome.lengths.tolist()) if length]
+        return np.array(parse_regions(regions, genome.names, genome.lengths, genome.source), dtype=INTERVAL)
+    found = np.zeros(len(genome.lengths), dtype=INTERVAL)
+    found["contig"], found["end"] = np.arange(len(found)), genome.lengths
+    return found[found["end"] > 0]
 
 
 def scan_chunks(
-    genome: Genome, model: Model, options: ScanOptions, intervals: Sequence[Interval], on_tile: OnTile
+    genome: Genome, model: Model, options: ScanOptions, intervals: np.ndarray, on_tile: OnTile
 ) -> Iterator[np.ndarray]:
     """Settled calls (RUN arrays) or, for bedGraph, levels (LEVEL arrays), in genome order."""
     thresholds = thresholds_of(model, options)
     if options.format == "bedgraph":
         collector: Caller | Leveller = Leveller()
-        work = tile_levels(model, genome, only_channel(model))
+        only_channel(model)
+        levels = True
     else:
         collector = Caller(thresholds)
-        work = tile_runs(model, genome, thresholds.extend)
+        levels = False
+
+    def work(tile, stop):
+        sequence = read_tile(genome, tile, [model.card])
+        if levels:
+            return TileResult(tile, *tile_levels(model, tile, sequence, stop))
+        return TileResult(tile, *tile_runs(model, tile, sequence, thresholds.extend, stop))
+
     threads = options.threads or available_threads()
     # A small genome in tiles of the usual size would leave threads without work.
-    share = sum(one.end - one.start for one in intervals) // (TILES_PER_THREAD * threads)
-    size = tile_size_for(model.card, model.batch_size, min(options.tile_size, share + 1))
-    tiles: Iterator[Tile] = cut_tiles(intervals, size, model.card.step)
+    share = int((intervals["end"] - intervals["start"]).sum()) // (TILES_PER_THREAD * threads)
+    size = tile_size_for([(model.card, model.batch_size)], min(options.tile_size, share + 1))
+    tiles: Iterator[Tile] = cut_tiles(intervals, genome.lengths, size, [model.card])
     with closing(ordered_map(work, tiles, threads)) as results:
         for result in results:
             last = result.tile.intervals[-1]
-            chunk = collector.add(result.found, last.contig, last.end)
+            chunk = collector.add(result.found, int(last["contig"]), int(last["end"]))
             on_tile(result)
             if len(chunk):
                 yield chunk

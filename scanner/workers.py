@@ -10,10 +10,23 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TypeVar
+
+import numpy as np
+
+from .reading.tiles import Tile
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class TileResult:
+    tile: Tile
+    found: np.ndarray
+    windows: int
+    skipped: int
 
 
 def ordered_map(

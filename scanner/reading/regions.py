@@ -7,11 +7,18 @@ import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from ..errors import UsageError
-from .tiles import Interval
+
+
+class Interval(NamedTuple):
+    contig: int
+    start: int
+    end: int
+
 
 _NAMES_SHOWN = 5
 _RANGE = re.compile(r"(?P<start>[0-9][0-9,]{0,30})?(?P<dash>-)?(?P<end>[0-9][0-9,]{0,30})?")
