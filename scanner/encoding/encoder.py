@@ -46,8 +46,7 @@ def _spectrum(spec: SpectrumInput) -> Encoder:
     features = feature_count(spec.lags)
 
     def encode(codes: np.ndarray, out: np.ndarray) -> None:
-        for row, window in enumerate(codes):
-            encode_spectrum(window, spec.lags, out[row])
+        encode_spectrum(codes, spec.lags, out[: len(codes)])
 
     return Encoder("spectrum", np.dtype(np.uint8), lambda window: (window // BIN, features), encode)
 

@@ -149,48 +149,6 @@ def _larger(typingctx, first, second):
     return signature, codegen
 
 
-@lru_cache
-def _direction(vectors: int):
-    """The compiled pass over one direction for ``vectors * 64`` lags."""
-    lags = vectors * _LANES
-
-    @njit(nogil=True, cache=True, error_model="numpy")
-    def direction(queries, behind, scores, best, band_rows):
-        """Scores of every base against the bases before it.
-
-        queries uint8[n], behind uint8[n + lags] (the same codes reversed), n a multiple of 16;
-        best uint8[n * 4] and band_rows uint8[n // 16, bands] are filled.
-        """
-        n = queries.shape[0]
-        scores[:] = 0
-        pooled, other = np.zeros(lags, dtype=np.uint8), np.zeros(lags, dtype=np.uint8)
-        for row in range(n // BIN):
-            for quarter in range(BIN // STEP_EVERY):
-                i = row * BIN + quarter * STEP_EVERY
-                _advance(scores, behind, np.int64(n - i), queries[i], vectors, 1, best, np.int64(i))
-                for j in range(i + 1, i + STEP_EVERY):
-                    _advance(scores, behind, np.int64(n - j), queries[j], vectors, 0, best, np.int64(j))
-            for lag in range(32):
-                band_rows[row, lag] = scores[_LANES + lag]
-            # Halve again and again: each doubling of the lag leaves 16 more bands, the rest goes on.
-            size, band = (lags - 32) // 2, 32
-            for j in range(size):
-                pooled[j] = _larger(scores[_LANES + 32 + 2 * j], scores[_LANES + 33 + 2 * j])
-            while size > 16:
-                for j in range(16):
-                    band_rows[row, band + j] = pooled[j]
-                band += 16
-                pooled[size] = 0  # the last band of all may be cut off at the largest lag
-                size = (size - 15) // 2
-                for j in range(size):
-                    other[j] = _larger(pooled[16 + 2 * j], pooled[17 + 2 * j])
-                pooled, other = other, pooled
-            for j in range(size):
-                band_rows[row, band + j] = pooled[j]
-
-    return direction
-
-
 _INDICATORS = np.zeros((256, 4), dtype=np.uint8)
 _INDICATORS[:4] = np.eye(4, dtype=np.uint8)
 _INDICATOR_WORDS = _INDICATORS.view(np.uint32)[:, 0]
@@ -212,6 +170,63 @@ def _interleave(codes, forward, backward, indicators, out):
             out[row, 2 * BIN + j] = indicators[codes[i]]
 
 
+@lru_cache
+def _windows(vectors: int):
+    """The compiled loop over windows, for ``vectors * 64`` lags."""
+    lags = vectors * _LANES
+
+    @njit(nogil=True, cache=True, error_model="numpy")
+    def windows(codes, indicators, scores, out):
+        """Fill ``out`` uint8[windows, n // 16, features] from ``codes`` uint8[windows, n], n a multiple of 16.
+
+        ``scores`` is room for `_advance`, ``indicators`` uint32[256].
+        """
+        n = codes.shape[1]
+        bands = (out.shape[2] - 12 * BIN) // 2
+        queries, behind = np.empty(n, dtype=np.uint8), np.full(n + lags, _OUTSIDE, dtype=np.uint8)
+        tracks = np.empty((2, 4 * n), dtype=np.uint8)
+        per_base = np.empty((n // BIN, 3 * BIN), dtype=np.uint32)
+        pooled, other = np.zeros(lags, dtype=np.uint8), np.zeros(lags, dtype=np.uint8)
+        for window in range(codes.shape[0]):
+            for backward in range(2):
+                for i in range(n):
+                    code = codes[window, n - 1 - i if backward else i]
+                    queries[i] = min(code, np.uint8(4))
+                    behind[n - 1 - i] = code if code < 4 else _OUTSIDE
+                scores[:] = 0
+                best = tracks[backward]
+                for row in range(n // BIN):
+                    band_row = out[window, n // BIN - 1 - row if backward else row, backward * bands :]
+                    for quarter in range(BIN // STEP_EVERY):
+                        i = row * BIN + quarter * STEP_EVERY
+                        _advance(scores, behind, np.int64(n - i), queries[i], vectors, 1, best, np.int64(i))
+                        for j in range(i + 1, i + STEP_EVERY):
+                            _advance(scores, behind, np.int64(n - j), queries[j], vectors, 0, best, np.int64(j))
+                    for lag in range(32):
+                        band_row[lag] = scores[_LANES + lag]
+                    # Halve again and again: each doubling of the lag leaves 16 more bands, the rest goes on.
+                    size, band = (lags - 32) // 2, 32
+                    for j in range(size):
+                        pooled[j] = _larger(scores[_LANES + 32 + 2 * j], scores[_LANES + 33 + 2 * j])
+                    while size > 16:
+                        for j in range(16):
+                            band_row[band + j] = pooled[j]
+                        band += 16
+                        pooled[size] = 0  # the last band of all may be cut off at the largest lag
+                        size = (size - 15) // 2
+                        for j in range(size):
+                            other[j] = _larger(pooled[16 + 2 * j], pooled[17 + 2 * j])
+                        pooled, other = other, pooled
+                    for j in range(size):
+                        band_row[band + j] = pooled[j]
+            _interleave(codes[window], tracks[0].view(np.uint32), tracks[1].view(np.uint32), indicators, per_base)
+            values = per_base.view(np.uint8)
+            for row in range(n // BIN):
+                out[window, row, 2 * bands :] = values[row]
+
+    return windows
+
+
 def _aligned(size: int) -> np.ndarray:
     """uint8 (size,) that starts at a cache line: a vector that lies across two of them costs twice."""
     raw = np.empty(size + _LANES, dtype=np.uint8)
@@ -220,44 +235,29 @@ def _aligned(size: int) -> np.ndarray:
 
 
 def encode_spectrum(codes: np.ndarray, lags: int, out: np.ndarray | None = None) -> np.ndarray:
-    """Lag-spectrum features of one window.
+    """Lag-spectrum features of one window or of several.
 
     Parameters
     ----------
-    codes: uint8 of shape (n,), n a multiple of 16: 0-3 for A, C, G, T, anything above for N (matches nothing).
+    codes: uint8 of shape (n,) or (windows, n), n a multiple of 16: 0-3 for A, C, G, T, anything above for N (matches
+        nothing).
     lags: largest lag in bases, a multiple of 64.
-    out: optional uint8 of shape (n // 16, feature_count(lags)) to fill.
+    out: optional uint8 of shape (n // 16, feature_count(lags)) or (windows, n // 16, feature_count(lags)) to fill.
 
     Returns
     -------
-    uint8 of shape (n // 16, feature_count(lags)). Each row: for every lag band the highest tolerant score at the
+    uint8 of the shape of ``out``. Each row: for every lag band the highest tolerant score at the
     bin's last base (looking left) and at its first base (looking right); then for each of its 16 bases the best
     score over short and long lags, tolerant and strict, looking left and looking right (8 values); then for each
     base four indicators A, C, G, T.
     """
-    n = len(codes)
+    n = codes.shape[-1]
     if n % BIN or lags % _LANES or lags < SHORT_LAGS:
         raise ValueError(f"a window of {n} bases and {lags} lags: they must be multiples of {BIN} and {_LANES}")
-    rows, bands = n // BIN, lag_bands(lags)
     if out is None:
-        out = np.empty((rows, feature_count(lags)), dtype=np.uint8)
+        out = np.empty((*codes.shape[:-1], n // BIN, feature_count(lags)), dtype=np.uint8)
     vectors = lags // _LANES
-    direction = _direction(vectors)
-    codes = np.ascontiguousarray(codes)
-    unknown = codes > 3
-    queries, targets = np.where(unknown, np.uint8(4), codes), np.where(unknown, _OUTSIDE, codes)
     scores = _aligned(2 * (vectors + 2) * _LANES)
-    behind = np.full(n + lags, _OUTSIDE, dtype=np.uint8)
-    tracks, band_rows = np.empty((2, n), dtype=np.uint32), np.empty((2, rows, len(bands) - 1), dtype=np.uint8)
-    for number, order in enumerate((1, -1)):
-        behind[:n] = targets[::-order]
-        direction(
-            np.ascontiguousarray(queries[::order]), behind, scores, tracks[number].view(np.uint8), band_rows[number]
-        )
-    per_base = np.empty((rows, 3 * BIN), dtype=np.uint32)
-    _interleave(codes, tracks[0], tracks[1], _INDICATOR_WORDS, per_base)
-    count = len(bands) - 1
-    out[:, :count] = band_rows[0]
-    out[:, count : 2 * count] = band_rows[1, ::-1]
-    out[:, 2 * count :] = per_base.view(np.uint8)
+    filled = out if codes.ndim == 2 else out[None]
+    _windows(vectors)(np.ascontiguousarray(np.atleast_2d(codes)), _INDICATOR_WORDS, scores, filled)
     return out
