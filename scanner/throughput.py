@@ -147,10 +147,12 @@ def _rate(work: Callable[[int], None], threads: int, seconds: float) -> float:
         try:
             for number in range(BURN_IN):
                 work(number)
+            start.wait()
+        except threading.BrokenBarrierError:
+            return 0.0  # the thread that failed says why
         except BaseException:
             start.abort()  # or the others would wait for ever
             raise
-        start.wait()
         started, done = time.perf_counter(), 0
         while done == 0 or (time.perf_counter() - started < seconds and not stop.is_set()):
             work(thread + done * threads)
