@@ -14,7 +14,7 @@ from genoscan.scanner.calling.channels import channels_of
 from genoscan.scanner.encoding.encoder import encoder
 from genoscan.scanner.inference.session import Model, open_model
 from genoscan.scanner.reading.genome import Genome, open_genome
-from genoscan.scanner.reading.tiles import Interval
+from genoscan.scanner.reading.tiles import INTERVAL
 from genoscan.scanner.scan import Counts, ScanOptions, scan_chunks
 from genoscan.scanner.writing.bed import bed_lines
 
@@ -48,17 +48,17 @@ def reading(bench: Bench) -> Json:
     return {"mb_per_second": calls * piece / 1e6}
 
 
-def first_intervals(genome: Genome, bases: int) -> list[Interval]:
+def first_intervals(genome: Genome, bases: int) -> np.ndarray:
     """The genome's first ``bases`` bases."""
     found, left = [], bases
     for contig, length in enumerate(genome.lengths.tolist()):
         if left > 0 and length:
-            found.append(Interval(contig, 0, min(length, left)))
+            found.append((contig, 0, min(length, left)))
             left -= length
-    return found
+    return np.array(found, dtype=INTERVAL)
 
 
-def timed_scan(model: Model, genome: Genome, intervals: list[Interval], options: ScanOptions) -> tuple[bytes, Counts]:
+def timed_scan(model: Model, genome: Genome, intervals: np.ndarray, options: ScanOptions) -> tuple[bytes, Counts]:
     """The track's lines, and counts with the seconds that it took."""
     counts, channels, lines = Counts(), channels_of(model.card), []
     for chunk in scan_chunks(genome, model, options, intervals, counts.add_tile):
