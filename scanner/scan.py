@@ -104,7 +104,7 @@ def thresholds_of(model: Model, options: ScanOptions) -> Thresholds:
 def intervals_of(genome: Genome, regions: Sequence[str]) -> list[Interval]:
     """What is to be scanned, in genome order: the regions, or every contig that has bases."""
     if regions:
-        return [Interval(*one) for one in parse_regions(regions, genome.names, genome.lengths, genome.source)]
+        return [Interval(*one) for one in parse_regions(regions, genome.names, genome.lengths, genome.source).tolist()]
     return [Interval(contig, 0, length) for contig, length in enumerate(genome.lengths.tolist()) if length]
 
 

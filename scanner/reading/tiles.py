@@ -15,6 +15,9 @@ import numpy as np
 
 from ..card import ModelCard
 
+INTERVAL = np.dtype([("contig", "i4"), ("start", "i8"), ("end", "i8")])
+"""Bases [start, end) of the contig with this index, 0-based half-open."""
+
 
 class Interval(NamedTuple):
     """Bases [start, end) of the contig with this index, 0-based half-open."""
