@@ -10,14 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genoscan.scanner.errors import UsageError
+from genoscan.scanner.reading.names import Names
 from genoscan.scanner.reading.regions import parse_regions
 
-NAMES = ["chr1", "chr2", "HLA:A*01", "HLA", "empty", "chr2:5-9"]
+NAMES = Names(["chr1", "chr2", "HLA:A*01", "HLA", "empty", "chr2:5-9"])
 LENGTHS = np.array([5000, 100, 50, 20, 0, 7], dtype=np.int64)
 
 
 def parsed(*texts: str) -> list[tuple[int, int, int]]:
-    return [tuple(interval) for interval in parse_regions(texts, NAMES, LENGTHS, "genome.fa")]
+    return [tuple(interval) for interval in parse_regions(texts, NAMES, LENGTHS, "genome.fa").tolist()]
 
 
 def complaint(*texts: str) -> str:
