@@ -32,7 +32,8 @@ _PACKED = {b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"PK\x03\x04": "zip", b"\x28\xb5\
 Warn = Callable[[str], None]
 
 
-def _warn(text: str) -> None:
+def warn_of_genome(text: str) -> None:
+    """What is said of a genome where nobody listens: a Python warning."""
     warnings.warn(text, stacklevel=3)
 
 
@@ -165,7 +166,7 @@ def open_part(part: GenomePart) -> PartReader:
     return PartReader(part)
 
 
-def open_genome(path: str | Path, warn: Warn = _warn) -> Genome:
+def open_genome(path: str | Path, warn: Warn = warn_of_genome) -> Genome:
     """Open a FASTA: plain, gzip or bgzip, a named pipe, or "-" for standard input.
 
     ``warn`` hears of empty records, of names that bedtools does not take, and of a .fai that cannot be used. Every
