@@ -1,4 +1,4 @@
-"""The layout of a FASTA text: where each record's bases lie, found in one fast, checked pass, or read from a .fai.
+"""The layout of a FASTA text: where each record's bases lie, found in one fast, checked pass.
 
 The pass is a small state machine over chunks of bytes, so that memory is bounded by the chunk whatever the lengths of
 lines and records, and the text may come from a file, a decompressor or a pipe. It gives what `samtools faidx` gives
@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 
 from ..errors import GenoscanError
+from .names import Names, NameTable
 
 PLAIN = b"ACGTUNacgtun"
 AMBIGUOUS = b"RYSWKMBDHVXryswkmbdhvx"
@@ -70,11 +70,12 @@ _ROWS = 1 << 15
 class Layout(NamedTuple):
     """Where the records of a text lie: what a .fai says, as arrays of shape (records,).
 
-    names: first word of each header; lengths: bases; offsets: bytes before the first base; line_bases and line_bytes:
-    of each full line, without and with its end. `uneven`: lines differ in length, so that the last three do not hold.
+    names: first word of each header; lengths: int64, bases; offsets: int64, bytes before the first base; line_bases and
+    line_bytes: of each full line, without and with its end, in the narrowest unsigned dtype that holds them. `uneven`:
+    lines differ in length, so that the last three do not hold.
     """
 
-    names: list[str]
+    names: Names
     lengths: np.ndarray
     offsets: np.ndarray
     line_bases: np.ndarray
@@ -85,6 +86,29 @@ class Layout(NamedTuple):
         """The layout of the same records as bare letters, one after the other, without headers and line ends."""
         offsets = np.cumsum(self.lengths) - self.lengths
         return Layout(self.names, self.lengths, offsets, self.lengths, self.lengths)
+
+    def take(self, records: np.ndarray) -> Layout:
+        """The layout of the records of these numbers."""
+        columns = (column[records] for column in self[1:5])
+        return Layout(self.names.take(records), *columns, self.uneven)
+
+
+class Columns:
+    """The numbers of a layout while it is made, without a Python object for each."""
+
+    def __init__(self) -> None:
+        self._columns = tuple(array("q") for _ in range(4))
+
+    def add(self, rows: np.ndarray) -> None:
+        """Take int64 (records, 4): length, offset, line bases and line bytes of the next records."""
+        for column, values in zip(self._columns, rows.T, strict=True):
+            column.frombytes(np.ascontiguousarray(values).view(np.uint8))
+
+    def layout(self, names: Names, uneven: bool = False) -> Layout:
+        lengths, offsets, *lines = (np.frombuffer(column, dtype=np.int64) for column in self._columns)
+        return Layout(
+            names, lengths, offsets, *(column.astype(np.min_scalar_type(column.max())) for column in lines), uneven
+        )
 
 
 def _kinds() -> np.ndarray:
@@ -145,7 +169,7 @@ def _end_line(s, end):
 def _scan(data, kinds, state, rows, names, letters):
     """Advance over ``data`` until its end, a problem, or full ``rows``.
 
-    Fills rows int64[:, 4] (offset, length, line bases, line bytes) of finished records, names uint8 (each ended by a
+    Fills rows int64[:, 4] (length, offset, line bases, line bytes) of finished records, names uint8 (each ended by a
     line feed) and letters uint8; gives the numbers of bytes consumed and of rows, name bytes and letters filled.
     """
     s = state[0]
@@ -167,7 +191,7 @@ def _scan(data, kinds, state, rows, names, letters):
                     if s.problem:
                         break
                     rows[row, 0], rows[row, 1], rows[row, 2], rows[row, 3] = (
-                        s.offset, s.length, s.line_bases, s.line_bytes)  # fmt: skip
+                        s.length, s.offset, s.line_bases, s.line_bytes)  # fmt: skip
                     row += 1
                 _begin_record(s)
                 s.where = _IN_NAME
@@ -230,8 +254,7 @@ def read_layout(chunks: Iterable[bytes], source: str, write: Callable[[np.ndarra
     state = np.zeros(1, dtype=_STATE)
     state["record"] = -1
     rows = np.empty((_ROWS, 4), dtype=np.int64)
-    found: list[np.ndarray] = []
-    names = bytearray()
+    columns, names = Columns(), bytearray()
     name_buffer = letter_buffer = np.empty(0, dtype=np.uint8)
 
     def feed(data: np.ndarray) -> None:
@@ -244,7 +267,7 @@ def read_layout(chunks: Iterable[bytes], source: str, write: Callable[[np.ndarra
             if state["problem"][0]:
                 _raise_problem(state[0], source, bytes(names))
             if row:
-                found.append(rows[:row].copy())
+                columns.add(rows[:row])
             if write is not None:
                 write(letter_buffer[:kept])
             data = data[consumed:]
@@ -257,23 +280,16 @@ def read_layout(chunks: Iterable[bytes], source: str, write: Callable[[np.ndarra
     _end_record(state[0])
     if state["problem"][0]:
         _raise_problem(state[0], source, bytes(names))
-    found.append(np.array([[state[field][0] for field in ("offset", "length", "line_bases", "line_bytes")]]))
-    offsets, lengths, line_bases, line_bytes = np.ascontiguousarray(np.concatenate(found).T)
-    layout = Layout(
-        _decoded(bytes(names), source), lengths, offsets, line_bases, line_bytes, uneven=bool(state["uneven"][0])
-    )
-    check_records(layout, source)
-    return layout
-
-
-def _decoded(names: bytes, source: str) -> list[str]:
+    columns.add(np.array([[state[field][0] for field in ("length", "offset", "line_bases", "line_bytes")]]))
     try:
-        return names.decode().split("\n")[:-1]
+        layout = columns.layout(Names.from_lines(names), uneven=bool(state["uneven"][0]))
     except UnicodeDecodeError as error:
         ordinal = names.count(b"\n", 0, error.start) + 1
         raise GenoscanError(
             f"{source}: the name of record {ordinal} is not UTF-8 text: save the file as UTF-8 or rename the record"
         ) from None
+    check_records(layout, source)
+    return layout
 
 
 def _raise_problem(s: np.void, source: str, names: bytes) -> None:
@@ -317,83 +333,31 @@ def is_protein(letters: bytes) -> bool:
     return len(sample) >= PROTEIN_SHORTEST and 2 * plain < len(sample)
 
 
+_BED_HEADERS = ("#", "track", "browser")
+"""What readers of BED take a line for a header by, whatever follows: hts-specs BED v1, bedtools."""
+
+
 def check_records(layout: Layout, source: str) -> None:
-    """Raise GenoscanError where a name occurs twice or there are no bases at all."""
-    if len(set(layout.names)) < len(layout.names):
-        seen: dict[str, int] = {}
-        for ordinal, name in enumerate(layout.names, 1):
-            if name in seen:
+    """Raise GenoscanError where a name occurs twice or cannot stand in BED, or there are no bases at all."""
+    repeated = NameTable(layout.names).repeated
+    if repeated is not None:
+        first, second = repeated
+        raise GenoscanError(
+            f"{source}: records {first + 1:,} and {second + 1:,} have the same name '{layout.names[first]}': "
+            "rename one of them"
+        )
+    for word in _BED_HEADERS:
+        for record in layout.names.beginning_with(word).tolist():
+            if (name := layout.names[record]).startswith(word):
                 raise GenoscanError(
-                    f"{source}: records {seen[name]:,} and {ordinal:,} have the same name '{name}': rename one of them"
+                    f"{source}: record {record + 1:,} has the name '{name}', but a line of BED that begins with "
+                    f"'{word}' is no data: rename the record"
                 )
-            seen[name] = ordinal
+    odd = layout.names.with_control_characters()
+    if len(odd):
+        raise GenoscanError(
+            f"{source}: the name of record {odd[0] + 1:,}, {layout.names[odd[0]]!a}, has control characters: "
+            "rename the record"
+        )
     if not layout.lengths.any():
         raise GenoscanError(f"{source}: no bases: every record is empty")
-
-
-def read_fai(path: Path, fasta: Path) -> Layout:
-    """The layout that a .fai states. Raises ValueError saying why it cannot be that of ``fasta``."""
-    names: list[str] = []
-    numbers = array("q")
-    try:
-        with path.open(encoding="utf-8", newline="\n") as lines:
-            for line in lines:
-                name, *fields = line.rstrip("\r\n").split("\t")
-                if len(fields) != 4:
-                    raise ValueError("does not have five columns")
-                names.append(name)
-                try:
-                    numbers.extend(map(int, fields))
-                except (ValueError, OverflowError):
-                    raise ValueError("has something other than numbers in its columns") from None
-    except UnicodeDecodeError:
-        raise ValueError("is not UTF-8 text") from None
-    if not names:
-        raise ValueError("is empty")
-    layout = Layout(names, *np.ascontiguousarray(np.array(numbers, dtype=np.int64).reshape(-1, 4).T))
-    _check_fit(layout, fasta)
-    return layout
-
-
-_LONGEST_HEADER = 1 << 20
-_LONGEST_LINE_END = 3
-_CHECKED_RECORDS = 10_000
-
-
-def _check_fit(layout: Layout, fasta: Path) -> None:
-    """Raise ValueError unless just one header, with the right name, stands before each record of the text.
-
-    Of more than 10,000 records that many are looked at, evenly spread.
-    """
-    size, count = fasta.stat().st_size, len(layout.names)
-    columns = np.stack(layout[1:5])
-    if (columns < 0).any() or (columns > size + _LONGEST_LINE_END).any():
-        raise ValueError("does not fit the file")
-    last = np.maximum(layout.lengths - 1, 0)
-    full = np.maximum(layout.line_bases, 1)
-    line_ends = layout.line_bytes - layout.line_bases
-    ends = layout.offsets + last + last // full * line_ends + (layout.lengths > 0)
-    begins = np.concatenate([[0], ends])
-    if (
-        (line_ends < 0).any()
-        or (line_ends > _LONGEST_LINE_END).any()
-        or ((layout.lengths > 0) & (layout.line_bases == 0)).any()
-        or (begins[:-1] > layout.offsets).any()
-        or ends[-1] > size
-    ):
-        raise ValueError("does not fit the file")
-    with fasta.open("rb") as file:
-
-        def between(begin: int, end: int) -> bytes:
-            if end - begin > _LONGEST_HEADER:
-                raise ValueError("does not fit the file")
-            file.seek(begin)
-            return file.read(end - begin).strip()
-
-        for record in np.unique(np.linspace(0, count - 1, min(count, _CHECKED_RECORDS)).astype(np.int64)).tolist():
-            header = between(int(begins[record]), int(layout.offsets[record]))
-            words = header[1:].split(maxsplit=1)
-            if header[:1] != b">" or b"\n" in header or not words or words[0] != layout.names[record].encode():
-                raise ValueError("does not fit the file")
-        if between(int(ends[-1]), size):
-            raise ValueError("does not fit the file")

@@ -1,52 +1,60 @@
 """Genomes as FASTA: a plain file, gzip, bgzip or a stream, read piece by piece as base codes.
 
-A plain file is read where it lies, with the .fai beside it if that fits; what else is needed (an index, a decompressed
-copy) lives in a temporary folder until the genome is closed. Nothing is ever left beside the user's file.
+A plain file is read where it lies, with the .fai beside it if that fits; a decompressed copy, where one is needed, is
+kept in a temporary folder until the genome is closed. Nothing is left beside the user's file. Other processes that see
+the file can read parts of it without an index of their own.
 """
 
 from __future__ import annotations
 
-import gzip
-import hashlib
 import stat
 import sys
-import tempfile
 import warnings
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from pyfaidx import Faidx, IndexRecord
 
 from ..errors import GenoscanError
-from .fasta import (
-    CODES,
-    NO_CODE,
-    Layout,
-    check_records,
-    is_protein,
-    letter_error,
-    protein_error,
-    read_fai,
-    read_layout,
-)
+from ..temporary import temporary_folder
+from .compressed import GZIP, decompressed
+from .digest import FileDigest, PassingDigest
+from .fai import read_fai
+from .fasta import Layout, check_records, read_layout
+from .letters import FileState, changed, close_letters, open_letters, read_codes, unreadable
 
 _CHUNK = 1 << 20
-_GZIP = b"\x1f\x8b"
-_BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
-_BGZF_HEADER = 18
 _PACKED = {b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"PK\x03\x04": "zip", b"\x28\xb5\x2f\xfd": "zstd"}
-# Names from which pyfaidx concludes that a file is compressed, whatever is in it.
-_MISLEADING = (".gz", ".bgz", ".bz2", ".zip")
 
 Warn = Callable[[str], None]
 
 
-def _warn(text: str) -> None:
+def warn_of_genome(text: str) -> None:
+    """What is said of a genome where nobody listens: a Python warning."""
     warnings.warn(text, stacklevel=3)
+
+
+class NotShared(Exception):
+    """This machine does not see the file that a part of a genome is in, or sees another file in its place."""
+
+
+@dataclass(frozen=True, eq=False)
+class GenomePart:
+    """Some contigs of a genome, for `open_part` in another process. Can be pickled; holds no sequence.
+
+    source: the genome's name in messages.
+    file: where the letters lie, and how large and old that file is.
+    contigs: int32 (contigs,), the numbers that these contigs have in the genome, ascending.
+    layout: where each of them lies in the file.
+    """
+
+    source: str
+    file: FileState
+    contigs: np.ndarray
+    layout: Layout
 
 
 class Genome:
@@ -57,58 +65,64 @@ class Genome:
     lengths: int64 (contigs,), in bases; may be 0.
     """
 
-    def __init__(self, source: str, layout: Layout, letters: Faidx, digest: str | Path, resources: ExitStack):
+    def __init__(
+        self,
+        source: str,
+        layout: Layout,
+        letters: FileState,
+        original: FileState | None,
+        digest: str | None,
+        resources: ExitStack,
+    ):
         self.source = source
         self.names = layout.names
         self.lengths = layout.lengths
+        self._layout = layout
         self._letters = letters
-        self._digest = digest
+        self._original = original
+        self._digest: str | FileDigest | None = digest
         self._resources = resources
+        open_letters(source, letters)
+        resources.callback(close_letters, letters)
 
     def codes(self, contig: int, start: int, end: int) -> np.ndarray:
         """Bases [start, end) of a contig as uint8: 0 1 2 3 for A C G T (or U) of either case, 4 for other IUPAC.
 
         Raises GenoscanError for a letter that is no nucleotide, and for a file that changed since it was opened.
         """
-        if not 0 <= start <= end <= self.lengths[contig]:
-            raise IndexError(f"[{start}, {end}) is not within contig {contig} of {self.lengths[contig]} bases")
-        if start == end:
-            return np.empty(0, dtype=np.uint8)
-        letters = self._read(contig, start, end)
-        codes = np.frombuffer(letters.translate(CODES), dtype=np.uint8)
-        if codes.max() == NO_CODE:
-            first = int(np.argmax(codes == NO_CODE))
-            raise letter_error(self.source, self.names[contig], start + first + 1, letters[first])
-        if start == 0 and is_protein(letters):
-            raise protein_error(self.source, self.names[contig])
-        return codes
+        return read_codes(self.source, self._letters, self._layout, contig, start, end)
 
-    def _read(self, contig: int, start: int, end: int) -> bytearray:
-        name = self.names[contig]
-        try:
-            # pyfaidx holds its own lock from seek to read.
-            letters = bytearray(self._letters.fetch(contig, start + 1, end), "utf-8")
-        except UnicodeDecodeError as error:
-            before = len(error.object[: error.start].translate(None, b"\r\n"))
-            raise letter_error(self.source, name, start + before + 1, error.object[error.start]) from None
-        except OSError as error:
-            raise _unreadable(self.source, error) from None
-        if len(letters) != end - start and letters.isascii():
-            raise GenoscanError(
-                f"{self.source}: record '{name}' is shorter than when it was indexed: the file was truncated or "
-                "changed; run again (and remake or delete its .fai)"
-            )
-        return letters
+    def share(self, contigs: np.ndarray) -> GenomePart:
+        """What another process needs to read these contigs (int array of their numbers) while the genome is open."""
+        numbers = np.unique(contigs)
+        return GenomePart(self.source, self._letters, numbers.astype(np.int32), self._layout.take(numbers))
+
+    def start_digest(self) -> None:
+        """Begin to make the digest beside other work, unless it was made when the file was read on opening."""
+        if self._digest is None:
+            self._digest = FileDigest(self.source, self._original)
+            self._resources.callback(self._digest.stop)
 
     def digest(self) -> str:
-        """128-bit BLAKE2b in hex: of the file's bytes as they lie on disk, for a stream of its decompressed text."""
-        if isinstance(self._digest, Path):
-            try:
-                with self._digest.open("rb") as file:
-                    self._digest = hashlib.file_digest(file, _new_digest).hexdigest()
-            except OSError as error:
-                raise _unreadable(self.source, error) from None
+        """128-bit BLAKE2b in hex: of the file's bytes as they lie on disk, for a stream of its decompressed text.
+
+        Raises GenoscanError for a file that changed since it was opened.
+        """
+        self.start_digest()
+        if isinstance(self._digest, FileDigest):
+            self._digest = self._digest.result()
         return self._digest
+
+    def require_unchanged(self) -> None:
+        """Raise GenoscanError unless the file on disk has the size and time of change that it had on opening."""
+        if self._original is None:
+            return
+        try:
+            now = FileState.of(self._original.path)
+        except OSError:
+            raise changed(self.source) from None
+        if now != self._original:
+            raise changed(self.source)
 
     def close(self) -> None:
         """Close the file and remove the temporaries."""
@@ -121,22 +135,55 @@ class Genome:
         self.close()
 
 
-def open_genome(path: str | Path, warn: Warn = _warn) -> Genome:
+class PartReader:
+    """Reads the contigs of a part of a genome, in any number of threads. Made by `open_part`; needs no closing."""
+
+    def __init__(self, part: GenomePart):
+        self._part = part
+
+    def codes(self, contig: int, start: int, end: int) -> np.ndarray:
+        """As `Genome.codes`, with the genome's numbers of contigs. Raises KeyError for one that is not in the part."""
+        part = self._part
+        record = int(np.searchsorted(part.contigs, contig))
+        if record == len(part.contigs) or part.contigs[record] != contig:
+            raise KeyError(f"contig {contig} is not in this part of {part.source}")
+        return read_codes(part.source, part.file, part.layout, record, start, end)
+
+
+def open_part(part: GenomePart) -> PartReader:
+    """Read a part of a genome that another process has opened. Cheap: files stay open for the next part.
+
+    Raises NotShared where the file cannot be opened here, or has another size or time of change.
+    """
+    try:
+        if FileState.of(part.file.path) != part.file:
+            raise NotShared(f"{part.file.path}: is another file here")
+        open_letters(part.source, part.file)
+    except OSError as error:
+        raise NotShared(f"{part.file.path}: {error.strerror or error}") from None
+    except GenoscanError as error:  # changed between the two
+        raise NotShared(str(error)) from None
+    return PartReader(part)
+
+
+def open_genome(path: str | Path, warn: Warn = warn_of_genome) -> Genome:
     """Open a FASTA: plain, gzip or bgzip, a named pipe, or "-" for standard input.
 
-    ``warn`` hears of empty records and of a .fai that cannot be used. Every letter is checked here, or when it is read
-    if a .fai was used. Raises GenoscanError, one line that names the file, for whatever cannot be read as a genome.
+    ``warn`` hears of empty records, of names that bedtools does not take, and of a .fai that cannot be used. Every
+    letter is checked here, or when it is read if a .fai was used. Raises GenoscanError, one line that names the file,
+    for whatever cannot be read as a genome.
     """
     source = "<stdin>" if str(path) == "-" else str(path)
     with ExitStack() as resources:
         try:
             if str(path) == "-":
-                genome = _open_stream(sys.stdin.buffer, source, None, resources)
+                genome = _open_stream(sys.stdin.buffer, source, resources)
             else:
                 genome = _open_path(Path(path), source, warn, resources)
         except OSError as error:
-            raise _unreadable(source, error) from None
+            raise unreadable(source, error) from None
         _warn_of_empty(genome, warn)
+        _warn_of_names(genome, warn)
         genome._resources = resources.pop_all()
         return genome
 
@@ -147,33 +194,42 @@ def _open_path(path: Path, source: str, warn: Warn, resources: ExitStack) -> Gen
         raise GenoscanError(f"{source}: is a folder: give a FASTA file")
     with path.open("rb") as file:
         if not stat.S_ISREG(mode):
-            return _open_stream(file, source, None, resources)
-        start = file.read(len(_GZIP))
+            return _open_stream(file, source, resources)
+        state = FileState.of_open(path.absolute(), file)
+        packed = file.read(len(GZIP)) == GZIP
         file.seek(0)
-        if start == _GZIP:
-            return _open_stream(file, source, path, resources)
-        layout = _layout_beside(path, source, warn)
-        if layout is None:
-            layout = read_layout(_checked_start(_pieces(file, source), source), source)
-        if layout.uneven:
+        layout = None if packed else _layout_beside(path, source, warn)
+        letters, digest = state, None
+        if layout is None and not packed:
+            with PassingDigest() as passing:
+                layout = read_layout(_checked_start(passing.hashed(_pieces(file)), source), source)
+                digest = passing.hexdigest()
+        if layout is None or layout.uneven:
             file.seek(0)
-            return _open_stream(file, source, path, resources)
-    folder = _temporary_folder(resources)
-    letters = path.absolute()
-    if letters.name.lower().endswith(_MISLEADING):
-        letters = folder / "letters"
-        letters.symlink_to(path.absolute())
-    return _genome(source, layout, letters, folder, path.absolute(), resources)
+            with PassingDigest() as passing:
+                text = decompressed(passing.hashed(_pieces(file)), source)
+                layout, letters = _copied(text, source, resources)
+                digest = passing.hexdigest()
+        if FileState.of_open(path.absolute(), file) != state:
+            raise changed(source)
+    return Genome(source, layout, letters, state, digest, resources)
 
 
-def _open_stream(file: BinaryIO, source: str, path: Path | None, resources: ExitStack) -> Genome:
-    """Copy the letters of a FASTA, decompressed if need be, to a temporary file and read them there.
+def _open_stream(file: BinaryIO, source: str, resources: ExitStack) -> Genome:
+    with PassingDigest() as passing:
+        text = passing.hashed(decompressed(_pieces(file), source))
+        layout, letters = _copied(text, source, resources)
+        return Genome(source, layout, letters, None, passing.hexdigest(), resources)
 
-    ``path`` is where the FASTA lies on disk; None for a stream, which is hashed on its way.
-    """
-    folder = _temporary_folder(resources)
-    digest = _new_digest() if path is None else None
-    with (folder / "letters").open("wb", buffering=0) as copy:
+
+def _copied(text: Iterable[bytes], source: str, resources: ExitStack) -> tuple[Layout, FileState]:
+    """Copy the letters of a FASTA text to a temporary file: where each record lies there, and the file."""
+    try:
+        folder = resources.enter_context(temporary_folder())
+    except GenoscanError as error:
+        raise GenoscanError(f"{source}: {error}") from None
+    path = folder / "letters"
+    with path.open("wb", buffering=0) as copy:
 
         def write(letters: np.ndarray) -> None:
             try:
@@ -186,37 +242,8 @@ def _open_stream(file: BinaryIO, source: str, path: Path | None, resources: Exit
                     "set TMPDIR to a folder with more room"
                 ) from None
 
-        pieces = _checked_start(_hashed(_pieces(file, source), digest), source)
-        layout = read_layout(pieces, source, write).joined()
-    hashed = digest.hexdigest() if path is None else path.absolute()
-    return _genome(source, layout, folder / "letters", folder, hashed, resources)
-
-
-def _genome(
-    source: str, layout: Layout, letters: Path, folder: Path, digest: str | Path, resources: ExitStack
-) -> Genome:
-    # An empty index of our own, so that pyfaidx neither looks for nor writes one beside the user's file.
-    nothing = folder / "empty.fai"
-    nothing.touch()
-    reader = resources.enter_context(Faidx(letters, indexname=nothing, as_raw=True, build_index=False))
-    reader.index = _Index(layout)
-    return Genome(source, layout, reader, digest, resources)
-
-
-class _Index:
-    """A layout as pyfaidx looks it up, by contig number.
-
-    Its records are made when they are asked for: to hold those of a million contigs costs it 6 seconds and 400 MB.
-    """
-
-    def __init__(self, layout: Layout):
-        self.layout = layout
-
-    def __getitem__(self, contig: int) -> IndexRecord:
-        length, offset, line_bases, line_bytes = (int(column[contig]) for column in self.layout[1:5])
-        lines = -(-length // line_bases) if line_bases else 0
-        end = offset + length + lines * (line_bytes - line_bases)
-        return IndexRecord(rlen=length, offset=offset, lenc=line_bases, lenb=line_bytes, bend=end, prev_bend=0)
+        layout = read_layout(_checked_start(text, source), source, write).joined()
+    return layout, FileState.of(path)
 
 
 def _layout_beside(path: Path, source: str, warn: Warn) -> Layout | None:
@@ -238,45 +265,8 @@ def _layout_beside(path: Path, source: str, warn: Warn) -> Layout | None:
     return layout
 
 
-class _Compressed:
-    """A stream for `gzip` to read: begins with ``head``, which was read before, and remembers its last bytes."""
-
-    def __init__(self, head: bytes, file: BinaryIO):
-        self.head, self.file, self.tail = head, file, b""
-
-    def read(self, size: int = -1) -> bytes:
-        data = self.head[:size] if self.head else self.file.read(size)
-        self.head = self.head[len(data) :]
-        self.tail = (self.tail + data)[-len(_BGZF_END) :]
-        return data
-
-
-def _pieces(file: BinaryIO, source: str) -> Iterator[bytes]:
-    """A stream's text in chunks, decompressed if it is gzip or bgzip."""
-    head = file.read(_BGZF_HEADER)
-    if not head.startswith(_GZIP):
-        while head:
-            yield head
-            head = file.read(_CHUNK)
-        return
-    blocked = head[3:4] == b"\x04" and head[12:14] == b"BC"
-    compressed = _Compressed(head, file)
-    try:
-        with gzip.GzipFile(fileobj=compressed, mode="rb") as text:
-            while chunk := text.read(_CHUNK):
-                yield chunk
-    except EOFError:
-        raise GenoscanError(f"{source}: the gzip data end too early: the file is truncated, get it anew") from None
-    except (gzip.BadGzipFile, zlib.error) as error:
-        raise GenoscanError(f"{source}: the gzip data are corrupt ({error}): get the file anew") from None
-    if blocked and compressed.tail != _BGZF_END:
-        raise GenoscanError(f"{source}: the bgzip end marker is missing: the file is truncated, get it anew")
-
-
-def _hashed(pieces: Iterable[bytes], digest: hashlib.blake2b | None) -> Iterator[bytes]:
-    for piece in pieces:
-        if digest is not None:
-            digest.update(piece)
+def _pieces(file: BinaryIO) -> Iterator[bytes]:
+    while piece := file.read(_CHUNK):
         yield piece
 
 
@@ -315,18 +305,16 @@ def _warn_of_empty(genome: Genome, warn: Warn) -> None:
         warn(f"{genome.source}: record '{genome.names[empty[0]]}' is empty, as are {others}; nothing is scanned there")
 
 
-def _temporary_folder(resources: ExitStack) -> Path:
-    try:
-        return Path(resources.enter_context(tempfile.TemporaryDirectory(prefix="genoscan-")))
-    except OSError as error:
-        raise GenoscanError(f"cannot make a temporary folder ({error.strerror}): set TMPDIR to one with room") from None
+_SKIPPED = (">", "!", "track", "browser", "visibility")
+"""Besides what no reader of BED takes (`check_records`): bedtools 2.30 takes lines that begin so, in letters of either
+case, for headers, and "chrom" if it is the whole name."""
 
 
-def _new_digest() -> hashlib.blake2b:
-    return hashlib.blake2b(digest_size=16)
-
-
-def _unreadable(source: str, error: OSError) -> GenoscanError:
-    if isinstance(error, FileNotFoundError):
-        return GenoscanError(f"{source}: no such file")
-    return GenoscanError(f"{source}: cannot be read: {error.strerror or error}")
+def _warn_of_names(genome: Genome, warn: Warn) -> None:
+    names, sizes = genome.names, genome.names.sizes
+    chrom = names.beginning_with("chrom")
+    skipped = np.concatenate([chrom[sizes[chrom] == len("chrom")], *map(names.beginning_with, _SKIPPED)])
+    if len(skipped):
+        others = f" ({len(skipped):,} such)" if len(skipped) > 1 else ""
+        name = names[skipped.min()]
+        warn(f"{genome.source}: bedtools skips lines of a contig named '{name}'{others}; rename it to be safe")

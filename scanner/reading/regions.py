@@ -5,29 +5,26 @@ from __future__ import annotations
 import gzip
 import re
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from array import array
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from numba import njit
 
 from ..errors import UsageError
-
-
-class Interval(NamedTuple):
-    contig: int
-    start: int
-    end: int
-
+from .names import Names, NameTable
+from .tiles import INTERVAL
 
 _NAMES_SHOWN = 5
+_BLOCK = 1 << 17
+"""Lines of a BED that are looked up together."""
 _RANGE = re.compile(r"(?P<start>[0-9][0-9,]{0,30})?(?P<dash>-)?(?P<end>[0-9][0-9,]{0,30})?")
 
 
-def parse_regions(
-    texts: Sequence[str], names: Sequence[str], lengths: np.ndarray, source: str = "the genome"
-) -> list[Interval]:
-    """The intervals that all the texts together cover, in genome order, overlapping or abutting ones joined.
+def parse_regions(texts: Sequence[str], names: Names, lengths: np.ndarray, source: str = "the genome") -> np.ndarray:
+    """The intervals that all the texts together cover: INTERVAL (intervals,) as `merge_intervals` gives them.
 
     A text is the name of a contig (even one with ':' in it), a region as samtools takes it ("chr1:1,001-2,000", 1-based
     and both ends included; "chr1:5" or "chr1:5-" to the contig's end; "chr1:-5" from its start), or a BED file, plain
@@ -36,36 +33,65 @@ def parse_regions(
     Raises UsageError naming the text, or the BED file and line, for contigs that are not in the genome (``source`` in
     messages), for bounds outside of the contig, for what cannot be parsed, and if there is no base in all of them.
     """
-    contigs = {name: contig for contig, name in enumerate(names)}
-    found: list[Interval] = []
-    for text in texts:
-        stem, colon, tail = text.rpartition(":")
-        if text in contigs:
-            found.append(Interval(contigs[text], 0, int(lengths[contigs[text]])))
-        elif colon and stem in contigs:
-            found.append(_region(text, tail, stem, contigs[stem], int(lengths[contigs[stem]])))
+    genome = _Contigs(names, lengths, source, NameTable(names))
+    stems = [text.rpartition(":") for text in texts]
+    whole = genome.table.find(texts).tolist()
+    part = genome.table.find([stem for stem, _, _ in stems]).tolist()
+    found = [np.empty(0, dtype=INTERVAL)]
+    for text, (stem, colon, tail), contig, part_of in zip(texts, stems, whole, part, strict=True):
+        if contig >= 0:
+            found.append(np.array([(contig, 0, lengths[contig])], dtype=INTERVAL))
+        elif colon and part_of >= 0:
+            start, end = _bounds(text, tail, stem, int(lengths[part_of]))
+            found.append(np.array([(part_of, start, end)], dtype=INTERVAL))
         elif _is_file(text):
-            found.extend(_bed_intervals(text, contigs, lengths, source))
+            found.extend(_bed_intervals(text, genome))
         else:
-            raise UsageError(f"region '{text}': {_unknown(stem if colon else text, contigs, source)}")
-    merged = merge_intervals(found)
-    if not merged:
+            raise UsageError(f"region '{text}': {genome.unknown(stem if colon else text)}")
+    merged = merge_intervals(np.concatenate(found))
+    if not len(merged):
         raise UsageError(f"the regions hold no bases of {source}: {', '.join(texts)}")
     return merged
 
 
-def merge_intervals(intervals: Iterable[Interval]) -> list[Interval]:
-    """The same bases in genome order, with overlapping and abutting intervals joined and empty ones left out."""
-    merged: list[Interval] = []
-    for interval in sorted(interval for interval in intervals if interval.start < interval.end):
-        if merged and merged[-1].contig == interval.contig and interval.start <= merged[-1].end:
-            merged[-1] = merged[-1]._replace(end=max(merged[-1].end, interval.end))
-        else:
-            merged.append(interval)
-    return merged
+def merge_intervals(intervals: np.ndarray) -> np.ndarray:
+    """The bases of an INTERVAL array in genome order, overlapping and abutting ones joined and empty ones left out."""
+    merged = intervals[intervals["start"] < intervals["end"]]
+    merged = merged[np.lexsort((merged["start"], merged["contig"]))]
+    return merged[: _join(merged)]
 
 
-def _region(text: str, tail: str, name: str, contig: int, length: int) -> Interval:
+@njit(nogil=True, cache=True)
+def _join(intervals):
+    """Join sorted intervals in place; how many are left."""
+    count = 0
+    for one in intervals:
+        if count:
+            last = intervals[count - 1]
+            if one.contig == last.contig and one.start <= last.end:
+                last.end = max(last.end, one.end)
+                continue
+        into = intervals[count]
+        into.contig, into.start, into.end = one.contig, one.start, one.end
+        count += 1
+    return count
+
+
+class _Contigs(NamedTuple):
+    """What regions are checked against."""
+
+    names: Names
+    lengths: np.ndarray
+    source: str
+    table: NameTable
+
+    def unknown(self, name: str) -> str:
+        shown = self.names[:_NAMES_SHOWN]
+        listed = ", ".join(shown) + (", ..." if len(self.names) > len(shown) else "")
+        return f"unknown contig '{name}' in {self.source}; contigs are: {listed} ({len(self.names):,} in all)"
+
+
+def _bounds(text: str, tail: str, name: str, length: int) -> tuple[int, int]:
     match = _RANGE.fullmatch(tail)
     if match is None or not (match["start"] or match["end"]):
         raise UsageError(f"region '{text}': expected {name}:START-END, counted from 1, both ends included")
@@ -77,7 +103,7 @@ def _region(text: str, tail: str, name: str, contig: int, length: int) -> Interv
         raise UsageError(f"region '{text}': reaches beyond the end of '{name}', which has {length:,} bases")
     if start > end:
         raise UsageError(f"region '{text}': starts after its end ('{name}' has {length:,} bases)")
-    return Interval(contig, start - 1, end)
+    return start - 1, end
 
 
 def _number(text: str) -> int:
@@ -91,33 +117,69 @@ def _is_file(text: str) -> bool:
         return False
 
 
-def _unknown(name: str, contigs: Mapping[str, int], source: str) -> str:
-    shown = list(contigs)[:_NAMES_SHOWN]
-    listed = ", ".join(shown) + (", ..." if len(contigs) > len(shown) else "")
-    return f"unknown contig '{name}' in {source}; contigs are: {listed} ({len(contigs):,} in all)"
+class _Block:
+    """Some lines of a BED, in columns."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self.numbers, self.starts, self.ends = array("q"), array("q"), array("q")
+
+    def add(self, number: int, name: str, start: int, end: int) -> None:
+        self.names.append(name)
+        self.numbers.append(number)
+        self.starts.append(start)
+        self.ends.append(end)
 
 
-def _bed_intervals(path: str, contigs: Mapping[str, int], lengths: np.ndarray, source: str) -> Iterator[Interval]:
+def _bed_intervals(path: str, genome: _Contigs) -> Iterator[np.ndarray]:
+    block = _Block()
     for number, line in _lines(path):
         fields = line.split("\t") if "\t" in line else line.split()
         if not line.strip() or line.startswith("#") or fields[0].split(" ")[0] in ("track", "browser"):
             continue
-        place = f"{path} line {number}"
-        if len(fields) < 3:
-            raise UsageError(f"{place}: expected at least three columns (contig, start, end), as in BED")
-        name, *bounds = (field.strip() for field in fields[:3])
-        if name not in contigs:
-            raise UsageError(f"{place}: {_unknown(name, contigs, source)}")
-        for bound in bounds:
-            if not (bound.isascii() and bound.isdigit() and len(bound) < 20):
-                raise UsageError(f"{place}: '{bound}' is not a position: BED has whole numbers, counted from 0")
-        start, end = map(int, bounds)
-        length = int(lengths[contigs[name]])
-        if start > end:
-            raise UsageError(f"{place}: starts at {start}, after its end at {end}")
-        if end > length:
-            raise UsageError(f"{place}: ends at {end:,}, beyond the end of '{name}', which has {length:,} bases")
-        yield Interval(contigs[name], start, end)
+        problem = None
+        try:
+            block.add(number, *_bed_fields(fields))
+        except ValueError as error:
+            problem = f"{path} line {number}: {error}"
+            if len(fields) >= 3:
+                block.add(number, fields[0].strip(), 0, 0)  # of its problems an unknown contig is told first
+        if problem or len(block.names) == _BLOCK:
+            yield _checked_block(block, path, genome)
+            block = _Block()
+        if problem:
+            raise UsageError(problem)
+    yield _checked_block(block, path, genome)
+
+
+def _bed_fields(fields: list[str]) -> tuple[str, int, int]:
+    if len(fields) < 3:
+        raise ValueError("expected at least three columns (contig, start, end), as in BED")
+    name, *bounds = (field.strip() for field in fields[:3])
+    for bound in bounds:
+        if not (bound.isascii() and bound.isdigit() and len(bound) < 19):
+            raise ValueError(f"'{bound}' is not a position: BED has whole numbers, counted from 0")
+    return name, int(bounds[0]), int(bounds[1])
+
+
+def _checked_block(block: _Block, path: str, genome: _Contigs) -> np.ndarray:
+    """The intervals of some lines. Raises UsageError for the first whose contig is not there or has no such bases."""
+    found = np.empty(len(block.names), dtype=INTERVAL)
+    found["contig"] = genome.table.find(block.names)
+    found["start"], found["end"] = block.starts, block.ends
+    unknown = found["contig"] < 0
+    length = np.where(unknown, 0, genome.lengths[found["contig"]])
+    wrong = np.flatnonzero(unknown | (found["start"] > found["end"]) | (found["end"] > length))
+    if not len(wrong):
+        return found
+    row = int(wrong[0])
+    place, name = f"{path} line {block.numbers[row]}", block.names[row]
+    if unknown[row]:
+        raise UsageError(f"{place}: {genome.unknown(name)}")
+    _, start, end = found[row].tolist()
+    if start > end:
+        raise UsageError(f"{place}: starts at {start}, after its end at {end}")
+    raise UsageError(f"{place}: ends at {end:,}, beyond the end of '{name}', which has {length[row]:,} bases")
 
 
 def _lines(path: str) -> Iterator[tuple[int, str]]:

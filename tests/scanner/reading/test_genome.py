@@ -1,11 +1,11 @@
-"""Reading genomes: the same bases whatever the file looks like, and one clear line for what is no genome."""
+"""Genomes: opened, read, shared with other processes, hashed, and found out when they change."""
 
 import gzip
 import hashlib
-import io
 import os
+import pickle
 import random
-import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -15,82 +15,12 @@ from pathlib import Path
 import numpy as np
 import pysam
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from fastas import bases_read, bgzip, failure, feed_stdin, index, naive_codes, silent, write
 
 from genoscan.scanner.errors import GenoscanError
+from genoscan.scanner.reading import digest as digest_module
 from genoscan.scanner.reading import genome as genome_module
-from genoscan.scanner.reading.genome import open_genome
-
-IUPAC = "ACGTUNRYSWKMBDHVX"
-
-
-def naive_codes(sequence: str) -> list[int]:
-    return [{"A": 0, "C": 1, "G": 2, "T": 3, "U": 3}.get(letter, 4) for letter in sequence.upper()]
-
-
-def naive_records(text: bytes) -> dict[str, str]:
-    records: dict[str, str] = {}
-    name = ""
-    for line in text.decode().replace("\r\n", "\n").split("\n"):
-        if line.startswith(">"):
-            name = line[1:].split()[0]
-            records[name] = ""
-        elif line.strip():
-            records[name] += line.strip()
-    return records
-
-
-def silent(text: str) -> None:
-    pass
-
-
-def write(folder: Path, text: str | bytes, name: str = "genome.fa") -> Path:
-    path = folder / name
-    path.write_bytes(text.encode() if isinstance(text, str) else text)
-    return path
-
-
-def bgzip(path: Path, text: bytes) -> Path:
-    with pysam.BGZFile(str(path), "wb") as file:
-        file.write(text)
-    return path
-
-
-def bases_read(path) -> int:
-    """Open a genome and read all of it."""
-    with open_genome(path, silent) as genome:
-        return sum(len(genome.codes(contig, 0, length)) for contig, length in enumerate(genome.lengths.tolist()))
-
-
-def one_line(path, error: pytest.ExceptionInfo) -> str:
-    message = str(error.value)
-    assert "\n" not in message
-    assert message.startswith("<stdin>: " if path == "-" else f"{path}: ")
-    return message
-
-
-def failure(path) -> str:
-    """The message that opening or reading a bad genome ends in: one line that begins with the file."""
-    with pytest.raises(GenoscanError) as caught:
-        bases_read(path)
-    return one_line(path, caught)
-
-
-@pytest.fixture(autouse=True)
-def temporaries(tmp_path_factory, monkeypatch):
-    """A temporary folder of the test's own, which must be empty again at its end."""
-    folder = tmp_path_factory.mktemp("temporaries")
-    monkeypatch.setattr("tempfile.tempdir", str(folder))
-    yield folder
-    assert list(folder.iterdir()) == []
-
-
-def feed_stdin(monkeypatch, data: bytes) -> None:
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
-
-
-# What is read
+from genoscan.scanner.reading.genome import NotShared, open_genome, open_part
 
 
 def test_golden(tmp_path):
@@ -110,143 +40,6 @@ def test_golden(tmp_path):
         for bad in ((-1, 2), (0, 5), (3, 2)):
             with pytest.raises(IndexError):
                 genome.codes(1, *bad)
-
-
-@st.composite
-def fasta_texts(draw) -> bytes:
-    """FASTA of every layout: case, line widths, ragged lines, CRLF, blanks, empty records, no last line end."""
-    newline = draw(st.sampled_from(["\n", "\r\n"]))
-    names = draw(st.lists(st.text("ab.|:>é7", min_size=1, max_size=5), min_size=1, max_size=5, unique=True))
-    lines = [""] * draw(st.integers(0, 2))
-    for name in names:
-        lines.append(
-            ">" + draw(st.sampled_from(["", " "])) + name + draw(st.sampled_from(["", " more > text", "\tx "]))
-        )
-        # Mostly plain letters, so that no record looks like protein.
-        sequence = draw(st.text("ACGTNacgtn", max_size=60)) + draw(st.text(IUPAC + IUPAC.lower(), max_size=8))
-        width = draw(st.integers(1, 20))
-        while sequence:
-            lines.append(sequence[:width] + draw(st.sampled_from([""] * 20 + [" "])))
-            sequence = sequence[width:]
-            if draw(st.integers(0, 15)) == 0:
-                width = draw(st.integers(1, 20))
-            if draw(st.integers(0, 15)) == 0:
-                lines.append("")
-        lines += [""] * draw(st.sampled_from([0, 0, 0, 1, 2]))
-    return (newline.join(lines) + draw(st.sampled_from(["", newline]))).encode()
-
-
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(text=fasta_texts(), chunk=st.sampled_from([1, 5, 64, 1 << 20]), seed=st.integers(0, 2**32))
-def test_any_layout_reads_as_a_naive_parser_does(tmp_path, monkeypatch, text, chunk, seed):
-    records = naive_records(text)
-    forms = [
-        write(tmp_path, text),
-        write(tmp_path, gzip.compress(text[:9], 1) + gzip.compress(text[9:], 1), "genome.fa.gz"),
-        bgzip(tmp_path / "blocked.fa.gz", text),
-        write(tmp_path, text, "misleading.gz"),
-        "-",
-    ]
-    monkeypatch.setattr(genome_module, "_CHUNK", chunk)
-    feed_stdin(monkeypatch, text)
-    rng = random.Random(seed)
-    for path in forms:
-        if not any(records.values()):
-            assert "no bases" in failure(path)
-            continue
-        warned: list[str] = []
-        with open_genome(path, warned.append) as genome:
-            assert genome.names == list(records)
-            assert genome.lengths.tolist() == [len(sequence) for sequence in records.values()]
-            assert len(warned) == (not all(records.values()))
-            for contig, sequence in enumerate(records.values()):
-                start = rng.randint(0, len(sequence))
-                end = rng.randint(start, len(sequence))
-                assert genome.codes(contig, 0, len(sequence)).tolist() == naive_codes(sequence)
-                assert genome.codes(contig, start, end).tolist() == naive_codes(sequence[start:end])
-    assert not list(tmp_path.glob("*.fai"))
-
-
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(
-    lengths=st.lists(st.integers(1, 100), min_size=1, max_size=4),
-    width=st.integers(1, 40),
-    newline=st.sampled_from(["\n", "\r\n"]),
-    last=st.booleans(),
-    seed=st.integers(0, 2**32),
-)
-def test_the_index_of_samtools_is_used_and_agrees(tmp_path, monkeypatch, lengths, width, newline, last, seed):
-    rng = random.Random(seed)
-    sequences = ["".join(rng.choices("ACGTNacgtn", k=length)) for length in lengths]
-    text = ""
-    for number, sequence in enumerate(sequences):
-        lines = [sequence[i : i + width] for i in range(0, len(sequence), width)]
-        text += newline.join([f">record{number} text", *lines, ""])
-    path = write(tmp_path, text if last else text.rstrip())
-    with monkeypatch.context() as forbidden:
-        with open_genome(path) as genome:
-            own = [genome.codes(contig, 0, length).tolist() for contig, length in enumerate(lengths)]
-        pysam.faidx(str(path))
-        forbidden.setattr(genome_module, "read_layout", None)  # the index is used: nothing is indexed
-        with open_genome(path) as genome:
-            for contig, sequence in enumerate(sequences):
-                codes = genome.codes(contig, 0, len(sequence)).tolist()
-                assert codes == own[contig] == naive_codes(sequence)
-                start = rng.randrange(len(sequence))
-                assert genome.codes(contig, start, len(sequence)).tolist() == codes[start:]
-                assert genome.codes(contig, 0, start).tolist() == codes[:start]
-    Path(f"{path}.fai").unlink()
-
-
-def test_agrees_with_samtools_faidx(tmp_path):
-    if shutil.which("samtools") is None:
-        pytest.skip("samtools is not on PATH")
-    rng = random.Random(5)
-    sequence = "".join(rng.choices("ACGTNRYacgt", k=1003))
-    path = write(tmp_path, ">a b\n" + "\n".join(sequence[i : i + 70] for i in range(0, 1003, 70)) + "\n>c\nAC\n")
-    for start, end in [(1, 1003), (70, 71), (71, 140), (400, 999)]:
-        shown = subprocess.run(["samtools", "faidx", path, f"a:{start}-{end}"], capture_output=True, check=True)
-        letters = "".join(shown.stdout.decode().split("\n")[1:])
-        with open_genome(path) as genome:
-            assert genome.codes(0, start - 1, end).tolist() == naive_codes(letters)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        b">a\nAC\nGTACG",  # a longer last line
-        b">a\nACG\nT\nACG\n",
-        b">a\nAC\n\nGTA\nCG",
-        b">a\nAC\r\nGT\nAC\nG\n",  # mixed line ends
-        b">a\nAC\nGT\r\nAC\nG\n",
-        b">a\r\nAC \nGT\nAC\nG\n",
-        b">a\n\n \nACGT\r\r\nACG\r\r\n",
-    ],
-)
-def test_uneven_lines(tmp_path, text):
-    with open_genome(write(tmp_path, text + b"\n>b\nTT\n")) as genome:
-        assert genome.codes(0, 0, 7).tolist() == [0, 1, 2, 3, 0, 1, 2]
-        assert genome.codes(1, 0, 2).tolist() == [3, 3]
-    with open_genome(write(tmp_path, b">b\nTT\n" + text)) as genome:
-        for start in range(8):
-            assert genome.codes(1, start, 7).tolist() == [0, 1, 2, 3, 0, 1, 2][start:]
-
-
-def test_one_long_line_and_many_chunks(tmp_path):
-    sequence = bytes(random.Random(1).choices(b"ACGTN", k=3_000_001))
-    path = write(tmp_path, b">long\n" + sequence)
-    with open_genome(path) as genome:
-        assert genome.lengths.tolist() == [3_000_001]
-        assert genome.codes(0, 1_500_000, 3_000_001).tolist() == naive_codes(sequence[1_500_000:].decode())
-
-
-def test_many_contigs(tmp_path):
-    """More records than fit into the pass's table at once."""
-    path = write(tmp_path, "".join(f">c{i}\n{'ACGT'[i % 4]}A\n" for i in range(100_000)))
-    with open_genome(path) as genome:
-        assert genome.names[::33_333] == ["c0", "c33333", "c66666", "c99999"]
-        assert genome.lengths.tolist() == [2] * 100_000
-        assert genome.codes(77_777, 0, 2).tolist() == [1, 0]
 
 
 def test_threads_read_the_same(tmp_path):
@@ -291,85 +84,13 @@ def test_named_pipe(tmp_path):
 
 def test_digest_is_of_the_bytes_on_disk(tmp_path, monkeypatch):
     text = b">a\nAC\nGTA\n\n"
-    for path in (write(tmp_path, text), bgzip(tmp_path / "b.gz", text)):
+    padded = gzip.compress(text[:5]) + gzip.compress(text[5:]) + bytes(40_000)
+    uneven = write(tmp_path, b">a\nAC\nGTA\nA\n", "uneven.fa")
+    for path in (write(tmp_path, text), bgzip(tmp_path / "b.gz", text), write(tmp_path, padded, "padded.gz"), uneven):
         monkeypatch.chdir(tmp_path)
         with open_genome(path.name) as genome:
             monkeypatch.chdir("/")
             assert genome.digest() == hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
-
-
-# The index beside the file
-
-
-def index(path: Path) -> Path:
-    pysam.faidx(str(path))
-    return Path(f"{path}.fai")
-
-
-def expect_indexed_anew(path: Path, reason: str) -> None:
-    before = Path(f"{path}.fai").read_bytes()
-    warned: list[str] = []
-    with open_genome(path, warned.append) as genome:
-        assert genome.names == ["a", "b"]
-        assert genome.codes(1, 0, 3).tolist() == [2, 2, 3]
-    assert len(warned) == 1
-    assert reason in warned[0]
-    assert str(path) in warned[0]
-    assert Path(f"{path}.fai").read_bytes() == before  # the user's file is left as it is
-
-
-def test_stale_index(tmp_path):
-    path = write(tmp_path, ">a\nACGT\n>b\nGGT\n")
-    fai = index(path)
-    os.utime(fai, (1, 1))
-    expect_indexed_anew(path, "older")
-
-
-@pytest.mark.parametrize(
-    "fai",
-    [
-        "",
-        "nonsense\n",
-        "a\t4\t3\t4\t5\nb\tx\t11\t3\t4\n",
-        "a\t4\t3\t4\t5\n",  # a record is missing
-        "b\t3\t11\t3\t4\n",
-        "a\t4\t3\t4\t5\nc\t3\t11\t3\t4\n",  # another name
-        "a\t4\t3\t4\t5\nb\t3\t12\t3\t4\n",
-        "a\t4\t3\t4\t5\nb\t300\t11\t3\t4\n",  # beyond the file
-        "a\t4\t3\t4\t5\nb\t-3\t11\t3\t4\n",
-        "a\t4\t3\t0\t0\nb\t3\t11\t3\t4\n",
-        "a\t4\t3\t4\t99999999999999999999\nb\t3\t11\t3\t4\n",
-        b"\xff\t4\t3\t4\t5\nb\t3\t11\t3\t4\n",
-    ],
-)
-def test_wrong_index(tmp_path, fai):
-    path = write(tmp_path, ">a\nACGT\n>b\nGGT\n")
-    write(tmp_path, fai, "genome.fa.fai")
-    expect_indexed_anew(path, "indexing")
-
-
-def test_index_with_a_name_that_samtools_dropped(tmp_path):
-    path = write(tmp_path, ">a\nACGT\n>a\nGGT\n")
-    write(tmp_path, "a\t4\t3\t4\t5\n", "genome.fa.fai")
-    assert "same name 'a'" in failure(path)
-
-
-def test_letters_are_checked_when_an_index_is_used(tmp_path):
-    path = write(tmp_path, ">a\nACGT\nAEGT\n>b\nGG\n")
-    index(path)
-    with open_genome(path) as genome:
-        assert genome.codes(0, 0, 5).tolist() == [0, 1, 2, 3, 0]
-        with pytest.raises(GenoscanError, match="record 'a' has 'E' at position 6"):
-            genome.codes(0, 2, 8)
-    path = write(tmp_path, b">a\nACGT\nA\xffGT\n")
-    index(path)
-    assert "record 'a' has byte 0xff at position 6" in failure(path)
-    path = write(tmp_path, ">a\nACGT\nAéG\n")
-    index(path)
-    assert "record 'a' has byte 0xc3 at position 6" in failure(path)
-    path = write(tmp_path, ">p\nMKVRSDHMKVRSDHMKVRSDHW\n")
-    index(path)
-    assert "record 'p' looks like protein" in failure(path)
 
 
 def test_file_that_changes_while_open(tmp_path):
@@ -379,67 +100,6 @@ def test_file_that_changes_while_open(tmp_path):
         assert genome.codes(0, 0, 4).tolist() == [0, 1, 2, 3]
         with pytest.raises(GenoscanError, match="record 'a' is shorter than when it was indexed"):
             genome.codes(0, 0, 4000)
-
-
-# What is no genome
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("", "empty"),
-        ("\n \r\n", "empty"),
-        ("@read\nACGT\n+\nIIII\n", "FASTQ"),
-        ("ACGT\n", "not FASTA"),
-        ("; comment\n>a\nACGT\n", "comment"),
-        ("# comment\n>a\nACGT\n", "comment"),
-        (">a\nAC\n; comment\nGT\n", "record 'a' has ';' at position 3, which is no nucleotide (remove comment lines)"),
-        ("BZh91AY", "bzip2"),
-        ("\n  >a\nACGT\n", "not FASTA"),
-        (">a\n>b\n\n", "no bases"),
-        (">a\nAC\n>\nGT\n", "record 2 has no name"),
-        ("> \nAC\n", "record 1 has no name"),
-        (">a\nAC\n>b\nAC\n>a x\nGT\n", "records 1 and 3 have the same name 'a'"),
-        (">a\nACGTACG\nAC-GT\n", "record 'a' has '-' at position 10, which is no nucleotide (remove alignment gaps)"),
-        (
-            ">x\nA\n>p\nMAAQRRSLLQSEQQ\n",
-            "record 'p' has 'Q' at position 4, which is no nucleotide (looks like protein)",
-        ),
-        (">p\nMKVRSDHMKVRSDHMKVRSDHW\n", "record 'p' looks like protein"),
-        (">p\nMKVRSDHMKVRSDHMKVRSDHW\n>n\nACGT\n", "record 'p' looks like protein"),
-        (">a\nAC5T\n", "record 'a' has '5' at position 3"),
-        (b">a\nAC\x00T\n", "record 'a' has byte 0x00 at position 3"),
-        (">a\nAC>T\n", "record 'a' has '>' at position 3"),
-        (">a\rACGT\r>b\rACGT\r", "old Mac"),
-        (">a\nACGT\rACGT\n", "old Mac"),
-        (b">a\nAC\n>b\xff\nGT\n", "the name of record 2 is not UTF-8"),
-        ("\ufeff>a\nACGT\n", "not FASTA"),
-        (b"\xff\xfe>\x00a\x00", "not FASTA"),
-    ],
-)
-def test_bad_text(tmp_path, monkeypatch, text, said):
-    plain = write(tmp_path, text)
-    assert said in failure(plain)
-    assert said in failure(write(tmp_path, gzip.compress(plain.read_bytes()), "genome.fa.gz"))
-    feed_stdin(monkeypatch, plain.read_bytes())
-    assert said in failure("-")
-    monkeypatch.setattr(genome_module, "_CHUNK", 1)
-    assert said in failure(plain)
-
-
-def test_protein_is_found_on_opening_by_its_first_letters(tmp_path):
-    protein = write(tmp_path, ">a\nACGT\n>p\n" + "MKV" * 1700 + "AC" * 2449 + "\n>b\nACGT\n")
-    with pytest.raises(GenoscanError, match="record 'p' looks like protein"):
-        open_genome(protein)
-    path = write(tmp_path, ">a\n" + "AC" * 5000 + "MKV" * 9000)
-    assert bases_read(path) == 37_000
-    index(path)
-    assert bases_read(path) == 37_000
-
-
-def test_short_iupac_record_is_dna(tmp_path):
-    with open_genome(write(tmp_path, ">a\nRYSWKMBDHVRYSWKMBDH\n>b\nRYSWKMBDHVACGTNACGTN\n")) as genome:
-        assert genome.lengths.tolist() == [19, 20]
 
 
 def test_missing_and_folder(tmp_path):
@@ -454,54 +114,217 @@ def test_unreadable(tmp_path):
     assert "cannot be read" in failure(path)
 
 
-def test_bad_gzip(tmp_path, monkeypatch):
-    text = b">a\n" + bytes(random.Random(2).choices(b"ACGT", k=200_000)) + b"\n"
-    packed = gzip.compress(text)
-    assert "truncated" in failure(write(tmp_path, packed[:-9], "a.gz"))
-    assert "truncated" in failure(write(tmp_path, packed[:1000], "a.gz"))
-    assert "truncated" in failure(write(tmp_path, packed[:2], "a.gz"))
-    assert "corrupt" in failure(write(tmp_path, packed + b"trailing", "a.gz"))
-    assert "corrupt" in failure(write(tmp_path, packed[:-6] + b"\0\0" + packed[-4:], "a.gz"))
-    assert "corrupt" in failure(write(tmp_path, packed[:5000] + b"\xff" * 50 + packed[5050:], "a.gz"))
-    feed_stdin(monkeypatch, packed[:1000])
-    assert "truncated" in failure("-")
-    blocked = bgzip(tmp_path / "b.gz", text).read_bytes()
-    assert len(blocked) > 28
-    assert "end marker" in failure(write(tmp_path, blocked[:-28], "b.gz"))
-    with open_genome(write(tmp_path, blocked, "b.gz")) as genome:
-        assert genome.lengths.tolist() == [200_000]
+# Changes while a scan goes on
 
 
-def test_no_room_for_the_copy(tmp_path):
-    if not Path("/dev/full").exists():
-        pytest.skip("no /dev/full here")
-    path = write(tmp_path, gzip.compress(b">a\nACGT\n"), "a.gz")
-    real = Path.open
-
-    def full(self, mode="r", **options):
-        return real(Path("/dev/full") if mode == "wb" else self, mode, **options)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Path, "open", full)
-        assert "set TMPDIR" in failure(path)
-
-
-def test_empty_records_are_warned_of_once(tmp_path):
-    warned: list[str] = []
-    for text in (">a\n>b\nAC\n", ">b\nAC\n>a\n>c\n\n>d\nA\n>e\n"):
-        with open_genome(write(tmp_path, text), warned.append) as genome:
-            contig = genome.names.index("a")
-            assert genome.lengths[contig] == 0
-            assert genome.codes(contig, 0, 0).tolist() == []
-            assert genome.codes(genome.names.index("b"), 0, 2).tolist() == [0, 1]
-    assert len(warned) == 2
-    assert "record 'a' is empty;" in warned[0]
-    assert "record 'a' is empty, as are 2 others;" in warned[1]
-    with pytest.warns(UserWarning, match="record 'a' is empty"):
-        open_genome(write(tmp_path, ">a\n>b\nAC\n")).close()
+def test_a_replaced_file_is_found_out(tmp_path):
+    path = write(tmp_path, ">a\nACGT\n")
+    with open_genome(path) as genome:
+        genome.require_unchanged()
+        other = write(tmp_path, ">a\nTTTT\n", "other.fa")
+        os.utime(other, ns=(0, path.stat().st_mtime_ns + 1))
+        other.replace(path)
+        assert genome.codes(0, 0, 4).tolist() == [0, 1, 2, 3]  # of the file that was opened
+        with pytest.raises(GenoscanError, match=f"^{path}: changed while it was being scanned; run again$"):
+            genome.require_unchanged()
+        path.unlink()
+        with pytest.raises(GenoscanError, match="changed while"):
+            genome.require_unchanged()
 
 
-# Real files
+def test_a_stream_cannot_change(monkeypatch):
+    feed_stdin(monkeypatch, b">a\nACGT\n")
+    with open_genome("-") as genome:
+        genome.require_unchanged()
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_file_that_grows_while_it_is_opened(tmp_path, monkeypatch, packed):
+    text = b">a\nACGT\n"
+    path = write(tmp_path, gzip.compress(text) if packed else text)
+    real = genome_module._pieces
+
+    def growing(file):
+        yield from real(file)
+        with path.open("ab") as more:
+            more.write(b"ACGT\n")
+
+    monkeypatch.setattr(genome_module, "_pieces", growing)
+    with pytest.raises(GenoscanError, match="changed while it was being scanned"):
+        open_genome(path)
+
+
+# The digest
+
+
+def test_digest_of_a_file_that_was_not_read_on_opening(tmp_path):
+    path = write(tmp_path, b">a\n" + b"ACGT" * 1_000_000)
+    index(path)
+    expected = hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
+    with open_genome(path) as genome:
+        assert not any(thread.name.startswith("genoscan-digest") for thread in threading.enumerate())
+        genome.start_digest()
+        genome.start_digest()
+        assert genome.digest() == genome.digest() == expected
+    with open_genome(path) as genome:
+        assert genome.digest() == expected
+
+
+@pytest.mark.parametrize("change", ["replace", "truncate", "remove"])
+def test_digest_of_a_file_that_changed(tmp_path, change):
+    path = write(tmp_path, b">a\nACGT\n")
+    index(path)
+    with open_genome(path) as genome:
+        if change == "replace":
+            path.write_bytes(b">a\nACGA\n")
+            os.utime(path, ns=(0, path.stat().st_mtime_ns + 1))
+        elif change == "truncate":
+            os.truncate(path, 5)
+        else:
+            path.unlink()
+        with pytest.raises(GenoscanError, match="no such file" if change == "remove" else "changed while it was"):
+            genome.digest()
+
+
+def test_closing_gives_the_digest_up(tmp_path, monkeypatch):
+    path = write(tmp_path, b">a\n" + b"ACGT" * 1000)
+    index(path)
+    monkeypatch.setattr(digest_module, "_CHUNK", 1)
+    reading, go_on = threading.Event(), threading.Event()
+    real = digest_module.open_unchanged
+
+    def slowly(*arguments):
+        reading.set()
+        go_on.wait(20)
+        return real(*arguments)
+
+    monkeypatch.setattr(digest_module, "open_unchanged", slowly)
+    genome = open_genome(path)
+    genome.start_digest()
+    assert reading.wait(20)
+    threading.Timer(0.2, go_on.set).start()
+    genome.close()
+    for thread in threading.enumerate():
+        if thread.name.startswith("genoscan-digest"):
+            thread.join(20)
+    with pytest.raises(RuntimeError, match="given up"):
+        genome.digest()
+
+
+def test_an_unfinished_digest_does_not_keep_the_process(tmp_path):
+    path = tmp_path / "genome.fa"
+    with path.open("wb") as file:
+        file.write(b">a\nACGT\n")
+        file.truncate(40 << 30)  # sparse: it takes nothing, and half a minute to hash
+    script = (
+        "import sys, time\n"
+        "from genoscan.scanner.reading.digest import FileDigest\n"
+        "from genoscan.scanner.reading.letters import FileState\n"
+        f"digest = FileDigest('x', FileState.of({str(path)!r}))\n"
+        "print('started', flush=True)\n"
+        "digest.result() if sys.argv[1] == 'wait' else time.sleep(0.2)\n"
+    )
+    subprocess.run([sys.executable, "-c", script, "leave"], timeout=20, check=True, stdout=subprocess.DEVNULL)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        command = [sys.executable, "-c", script, "wait"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+            process.stdout.readline()
+            process.send_signal(number)
+            assert process.wait(10) != 0
+
+
+# Parts for other processes
+
+
+def parts_of(tmp_path, monkeypatch):
+    """Genomes whose letters lie in the file itself, in a file with a misleading name, and in a temporary copy."""
+    text = b">a\nACGTN\nACG\n>empty\n>b\nGGTTC\nAA\n>c\nTTTT\n"
+    for path in (
+        write(tmp_path, text),
+        write(tmp_path, text, "misleading.gz"),
+        write(tmp_path, gzip.compress(text), "packed"),
+        write(tmp_path, text.replace(b"ACGTN", b"ACG\nTN"), "uneven.fa"),
+    ):
+        yield open_genome(path, silent)
+    feed_stdin(monkeypatch, text)
+    yield open_genome("-", silent)
+
+
+def test_a_part_reads_as_the_genome_does(tmp_path, monkeypatch):
+    for genome in parts_of(tmp_path, monkeypatch):
+        with genome:
+            part = pickle.loads(pickle.dumps(genome.share(np.array([3, 0, 2, 2]))))
+            assert part.contigs.tolist() == [0, 2, 3]
+            assert part.layout.names == ["a", "b", "c"]
+            reader = open_part(part)
+            for contig in (0, 2, 3):
+                length = int(genome.lengths[contig])
+                for start in range(length + 1):
+                    for end in range(start, length + 1):
+                        assert reader.codes(contig, start, end).tolist() == genome.codes(contig, start, end).tolist()
+            with pytest.raises(IndexError):
+                reader.codes(3, 0, 5)
+            for absent in (1, 4):
+                with pytest.raises(KeyError):
+                    reader.codes(absent, 0, 0)
+
+
+def test_a_part_in_another_process(tmp_path):
+    text = b">a\n" + bytes(random.Random(4).choices(b"ACGT", k=1000)) + b"\n>b\nACXT\nAC?T\n"
+    path = write(tmp_path, text)
+    index(path)
+    script = (
+        "import pickle, sys\n"
+        "from genoscan.scanner.errors import GenoscanError\n"
+        "from genoscan.scanner.reading.genome import open_part\n"
+        "reader = open_part(pickle.load(sys.stdin.buffer))\n"
+        "print(reader.codes(0, 100, 1000).tolist())\n"
+        "try:\n    reader.codes(1, 0, 8)\nexcept GenoscanError as error:\n    print(error)\n"
+    )
+    with open_genome(path) as genome:
+        part = pickle.dumps(genome.share(np.array([0, 1])))
+        ran = subprocess.run([sys.executable, "-c", script], input=part, capture_output=True, check=True)
+        codes, error = ran.stdout.decode().splitlines()
+        assert codes == str(genome.codes(0, 100, 1000).tolist())
+        assert error == f"{path}: record 'b' has '?' at position 7, which is no nucleotide; only IUPAC letters are read"
+
+
+def test_a_part_that_is_not_shared(tmp_path):
+    path = write(tmp_path, ">a\nACGT\n")
+    with open_genome(path) as genome:
+        part = genome.share(np.array([0]))
+        open_part(part)
+        aside = path.rename(tmp_path / "aside")
+        with pytest.raises(NotShared):
+            open_part(part)
+        path.mkdir()
+        with pytest.raises(NotShared):
+            open_part(part)
+        path.rmdir()
+        path.symlink_to(tmp_path / "nowhere")
+        with pytest.raises(NotShared):
+            open_part(part)
+        path.unlink()
+        for text, later in ((">a\nACGT\n", 1), (">a\nACGTA\n", 0)):
+            write(tmp_path, text)
+            os.utime(path, ns=(0, part.file.mtime_ns + later))
+            with pytest.raises(NotShared):
+                open_part(part)
+        aside.replace(path)
+        assert open_part(part).codes(0, 0, 4).tolist() == [0, 1, 2, 3]
+    assert not issubclass(NotShared, GenoscanError)
+
+
+def test_a_truncated_part(tmp_path):
+    path = write(tmp_path, ">a\n" + "ACGT\n" * 100_000)
+    with open_genome(path) as genome:
+        reader = open_part(genome.share(np.array([0])))
+        os.truncate(path, 2000)
+        with pytest.raises(GenoscanError, match="record 'a' is shorter than when it was indexed"):
+            reader.codes(0, 0, 400_000)
+
+
+# Files in all
 
 
 @pytest.mark.data

@@ -10,14 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genoscan.scanner.errors import UsageError
-from genoscan.scanner.reading.regions import parse_regions
+from genoscan.scanner.reading import regions as regions_module
+from genoscan.scanner.reading.names import Names
+from genoscan.scanner.reading.regions import merge_intervals, parse_regions
+from genoscan.scanner.reading.tiles import INTERVAL
 
-NAMES = ["chr1", "chr2", "HLA:A*01", "HLA", "empty", "chr2:5-9"]
+NAMES = Names(["chr1", "chr2", "HLA:A*01", "HLA", "empty", "chr2:5-9"])
 LENGTHS = np.array([5000, 100, 50, 20, 0, 7], dtype=np.int64)
 
 
 def parsed(*texts: str) -> list[tuple[int, int, int]]:
-    return [tuple(interval) for interval in parse_regions(texts, NAMES, LENGTHS, "genome.fa")]
+    return [tuple(interval) for interval in parse_regions(texts, NAMES, LENGTHS, "genome.fa").tolist()]
 
 
 def complaint(*texts: str) -> str:
@@ -107,6 +110,23 @@ def test_the_same_bases_as_a_set(pieces, rng: random.Random):
     assert parsed(*texts) == found
 
 
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 12), st.integers(0, 12)), max_size=20))
+def test_merge_as_one_by_one(pieces):
+    merged: list[tuple[int, int, int]] = []
+    for contig, start, end in sorted(pieces):
+        if start >= end:
+            continue
+        if merged and merged[-1][0] == contig and start <= merged[-1][2]:
+            merged[-1] = (contig, merged[-1][1], max(merged[-1][2], end))
+        else:
+            merged.append((contig, start, end))
+    intervals = np.array(pieces, dtype=INTERVAL)
+    found = merge_intervals(intervals)
+    assert found.dtype == INTERVAL
+    assert found.tolist() == merged
+    assert intervals.tolist() == pieces  # the caller's own
+
+
 BED = """# comment
 track name=x
 browser position chr1:1-5
@@ -157,6 +177,21 @@ def test_bad_bed(tmp_path, line, said):
     message = complaint(str(path))
     assert said in message
     assert f"{path} line 3" in message
+
+
+@pytest.mark.parametrize("block", [1, 2, 1000])
+def test_the_first_bad_line_of_a_bed_is_told(tmp_path, monkeypatch, block):
+    monkeypatch.setattr(regions_module, "_BLOCK", block)
+    path = tmp_path / "regions.bed"
+    lines = ["chr1\t0\t5", "chr2\t0\t5", "chr9\t0\tx", "chr1\t1", "chr8\t0\t1"]
+    path.write_text("\n".join(lines))
+    assert f"{path} line 3: unknown contig 'chr9'" in complaint(str(path))
+    path.write_text("\n".join([*lines[:2], lines[3], "chr9\t0\t1"]))
+    assert f"{path} line 3: expected at least three columns" in complaint(str(path))
+    path.write_text("\n".join([*lines[:2], "chr2\t0\t101", "chr1\t0\tx"]))
+    assert f"{path} line 3: ends at 101" in complaint(str(path))
+    path.write_text("\n".join(lines[:2]))
+    assert parsed(str(path)) == [(0, 0, 5), (1, 0, 5)]
 
 
 def test_unreadable_bed(tmp_path):
