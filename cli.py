@@ -131,6 +131,31 @@ _threads = click.option(
     "-t", "--threads", type=click.IntRange(1, 1024), help="CPU threads [default: all this process may use]."
 )
 _batch = click.option("--batch-size", type=click.IntRange(1, 2**20), help="Windows in a batch [default: by device].")
+_SCAN_OPTIONS = (
+    _device,
+    click.option("-t", "--threads", type=click.IntRange(1, 1024),
+                 help="CPU threads of each worker [default: all this process may use, shared out]."),
+    click.option("--workers", type=click.IntRange(1, 4096),
+                 help="Processes with a session each; several run on Ray [default: 1, or one per GPU]."),
+    click.option("--ray", "address", metavar="ADDRESS", help="Ray cluster to run on: HOST:PORT, or auto."),
+    click.option("--gpus-per-worker", type=click.FloatRange(0, 1, min_open=True),
+                 help="Share of a GPU that each worker gets [default: 1, or less for more workers than GPUs]."),
+    _batch,
+    click.option("--tile-size", type=click.IntRange(1), default=2**18, show_default=True,
+                 help="Bases in a unit of work."),
+    click.option("--threshold", type=float, help="Lowest peak score of a call [default: the model's]."),
+    click.option("--min-length", type=click.IntRange(1), help="Shortest call in bases [default: the model's]."),
+    click.option("--format", "format", type=click.Choice(["bed", "bedgraph"]), default="bed", show_default=True,
+                 help="Calls as BED, or the raw score as bedGraph."),
+    click.option("--resume", is_flag=True, help="Go on with an interrupted scan; what is complete stays as it is."),
+    click.option("-q", "--quiet", is_flag=True, help="No progress, no summary; warnings and errors only."),
+)  # fmt: skip
+
+
+def _scan_options(function: Callable) -> Callable:
+    for option in reversed(_SCAN_OPTIONS):
+        function = option(function)
+    return function
 
 
 @main.command()
@@ -141,31 +166,42 @@ _batch = click.option("--batch-size", type=click.IntRange(1, 2**20), help="Windo
 @click.option("--out-dir", metavar="DIR", help="Folder for GENOME.MODEL.bed.gz of several genomes or models.")
 @click.option("--regions", multiple=True, metavar="REGION_OR_BED",
               help="chr1:1,001-2,000 (1-based, inclusive), a contig, or a BED file; repeatable.")  # fmt: skip
-@_device
-@_threads
-@_batch
-@click.option("--tile-size", type=click.IntRange(1), default=2**18, show_default=True, help="Bases in a unit of work.")
-@click.option("--threshold", type=float, help="Lowest peak score of a call [default: the model's].")
-@click.option("--min-length", type=click.IntRange(1), help="Shortest call in bases [default: the model's].")
-@click.option("--format", "format_", type=click.Choice(["bed", "bedgraph"]), default="bed", show_default=True,
-              help="Calls as BED, or the raw score as bedGraph.")  # fmt: skip
-@click.option("-q", "--quiet", is_flag=True, help="No progress, no summary; warnings and errors only.")
+@_scan_options
 @_guarded
-def scan(genomes, models, output, out_dir, regions, device, threads, batch_size, tile_size, threshold, min_length,
-         format_, quiet):  # fmt: skip
-    """Scan genomes (FASTA, plain, bgzip or gzip; - for stdin) with a model and write a track.
+def scan(genomes, models, output, out_dir, regions, **options):
+    """Scan genomes (FASTA, plain, bgzip or gzip; - for stdin) with models and write tracks.
 
     \b
     Examples:
       genoscan scan genome.fa --model repeats > repeats.bed
       genoscan scan genome.fa.gz --model repeats -o repeats.bed.gz --regions chr1:1,001-2,000
-      genoscan scan a.fa b.fa --model repeats --model my.onnx --out-dir tracks/
+      genoscan scan a.fa b.fa --model repeats --model my.onnx --out-dir tracks/ --resume
     """
-    from .scanner.batch import scan_all
-    from .scanner.scan import ScanOptions
+    from .scanner.batch import Sample, genome_stem, scan_samples
 
-    options = ScanOptions(tuple(regions), threads, tile_size, threshold, min_length, format_)
-    scan_all(genomes, models, output, out_dir, device, batch_size, options, quiet)
+    samples = [Sample(genome_stem(genome), genome, models, regions) for genome in genomes]
+    scan_samples(samples, output, out_dir, **options)
+
+
+@main.command()
+@click.argument("sheet")
+@click.option("--out-dir", required=True, metavar="DIR", help="Folder for SAMPLE.MODEL.bed.gz and summary.tsv.")
+@click.option("-m", "--model", "models", multiple=True, metavar="NAME_OR_PATH",
+              help="Model for rows that name none; may be given several times.")  # fmt: skip
+@_scan_options
+@_guarded
+def batch(sheet, out_dir, models, **options):
+    """Scan the genomes of a sample sheet: a table separated by tabs with the columns sample, genome, models
+    (separated by commas) and regions (by semicolons).
+
+    \b
+    Example:
+      genoscan batch samples.tsv --model repeats --out-dir tracks/ --resume
+    """
+    from .scanner.batch import scan_samples
+    from .scanner.sheet import read_sheet
+
+    scan_samples(read_sheet(sheet, models), None, out_dir, **options)
 
 
 @main.group(invoke_without_command=True)
@@ -288,20 +324,16 @@ def demo(out_dir, bases, seed, no_scan, threads):
     click.echo(f"genome  {made.genome} ({bases / 1e6:.1f} Mb)\ntruth   {made.truth} ({made.repeats} repeats)")
     if no_scan:
         return
-    from .scanner.catalogue import find_model
-    from .scanner.inference.session import open_model
-    from .scanner.reading.genome import open_genome
-    from .scanner.scan import ScanOptions, scan_to_track
+    from .scanner.batch import Sample, scan_samples
 
     track = Path(out_dir) / "demo.repeats.bed"
-    with open_genome(made.genome) as genome:
-        counts = scan_to_track(genome, open_model(find_model("repeats")), str(track), ScanOptions(threads=threads))
+    (row,) = scan_samples([Sample("demo", str(made.genome), ("repeats",))], str(track), threads=threads, quiet=True)
     shares = covered_shares(made.truth, track)
     click.echo(
-        f"track   {track} ({counts.calls} calls)\n"
+        f"track   {track} ({row.calls} calls)\n"
         f"found   {(shares >= 0.5).sum()} of {len(shares)} true repeats by half of their bases or more, "
         f"{(shares > 0).sum()} touched\n"
-        f"speed   {counts.bases / 1e6 / counts.seconds:.1f} Mb/s"
+        f"speed   {float(row.mb_per_second):.1f} Mb/s"
     )
 
 

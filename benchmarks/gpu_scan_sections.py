@@ -12,10 +12,13 @@ from gpu_measure import ROUNDS, Json, best_rate, rate
 
 from genoscan.scanner.calling.channels import channels_of
 from genoscan.scanner.encoding.encoder import encoder
+from genoscan.scanner.inference.devices import available_threads
 from genoscan.scanner.inference.session import Model, open_model
+from genoscan.scanner.options import ScanOptions
 from genoscan.scanner.reading.genome import Genome, open_genome
-from genoscan.scanner.reading.tiles import INTERVAL
-from genoscan.scanner.scan import Counts, ScanOptions, scan_chunks
+from genoscan.scanner.schedule import Job, prepare
+from genoscan.scanner.tracks import Collector, Counts, settled_chunks
+from genoscan.scanner.workers import ThreadWorkers
 from genoscan.scanner.writing.bed import bed_lines
 
 
@@ -48,22 +51,26 @@ def reading(bench: Bench) -> Json:
     return {"mb_per_second": calls * piece / 1e6}
 
 
-def first_intervals(genome: Genome, bases: int) -> np.ndarray:
-    """The genome's first ``bases`` bases."""
+def first_regions(genome: Genome, bases: int) -> tuple[str, ...]:
+    """The genome's first ``bases`` bases, as `--regions` takes them."""
     found, left = [], bases
-    for contig, length in enumerate(genome.lengths.tolist()):
+    for name, length in zip(genome.names, genome.lengths.tolist(), strict=True):
         if left > 0 and length:
-            found.append((contig, 0, min(length, left)))
+            found.append(f"{name}:1-{min(length, left)}")
             left -= length
-    return np.array(found, dtype=INTERVAL)
+    return tuple(found)
 
 
-def timed_scan(model: Model, genome: Genome, intervals: np.ndarray, options: ScanOptions) -> tuple[bytes, Counts]:
+def timed_scan(
+    model: Model, genome: Genome, regions: tuple[str, ...], options: ScanOptions, threads: int | None = None
+) -> tuple[bytes, Counts]:
     """The track's lines, and counts with the seconds that it took."""
-    counts, channels, lines = Counts(), channels_of(model.card), []
-    for chunk in scan_chunks(genome, model, options, intervals, counts.add_tile):
-        counts.add_calls(chunk)
-        lines.append(bed_lines(chunk, genome.names, channels, model.card.track.score_range))
+    workers, channels = ThreadWorkers([model], threads or available_threads()), channels_of(model.card)
+    opened = prepare(Job(genome.source, genome.source, (0,), regions), genome, workers, options)
+    collector = Collector(opened.searches[0], 0)
+    chunks = settled_chunks(opened, workers, collector)
+    lines = [bed_lines(chunk, genome.names, channels, model.card.track.score_range) for chunk in chunks]
+    counts = collector.counts
     counts.seconds = time.perf_counter() - counts.started
     return b"".join(lines), counts
 
@@ -71,8 +78,8 @@ def timed_scan(model: Model, genome: Genome, intervals: np.ndarray, options: Sca
 def scan_speed(bench: Bench, rows: int | None, threads: int, seconds: float) -> Json:
     model = open_model(bench.path, bench.device, rows)
     with open_genome(bench.genome) as genome:
-        intervals = first_intervals(genome, max(int(bench.slowest * 1e6 * seconds), model.batch_size * model.card.step))
-        counts = [timed_scan(model, genome, intervals, ScanOptions(threads=threads))[1] for _ in range(ROUNDS)]
+        regions = first_regions(genome, max(int(bench.slowest * 1e6 * seconds), model.batch_size * model.card.step))
+        counts = [timed_scan(model, genome, regions, ScanOptions(), threads)[1] for _ in range(ROUNDS)]
     best = min(counts, key=lambda one: one.seconds)
     speed = best.bases / 1e6 / best.seconds
     return {
@@ -105,11 +112,11 @@ def tracks(bench: Bench) -> Json:
     tile = bench.rows * bench.card.step
     with open_genome(bench.genome) as genome:
         bases = int(min(cpu_speed, bench.slowest * 1e6) * bench.seconds / 2)
-        intervals = first_intervals(genome, max(4 * tile, bases))
-        first, counts = timed_scan(model, genome, intervals, ScanOptions(tile_size=tile))
-        again, _ = timed_scan(model, genome, intervals, ScanOptions(tile_size=tile, threads=2))
-        tiled, _ = timed_scan(model, genome, intervals, ScanOptions(tile_size=3 * tile))
-        expected, _ = timed_scan(cpu, genome, intervals, ScanOptions())
+        regions = first_regions(genome, max(4 * tile, bases))
+        first, counts = timed_scan(model, genome, regions, ScanOptions(tile_size=tile))
+        again, _ = timed_scan(model, genome, regions, ScanOptions(tile_size=tile), 2)
+        tiled, _ = timed_scan(model, genome, regions, ScanOptions(tile_size=3 * tile))
+        expected, _ = timed_scan(cpu, genome, regions, ScanOptions())
     return {
         "bases": counts.bases,
         "calls": counts.calls,

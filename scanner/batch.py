@@ -1,22 +1,41 @@
-"""Several genomes and several models in one call: which track goes where, and what is said about it."""
+"""Several genomes and several models in one call: which track goes where, what has been done before, what failed."""
 
 from __future__ import annotations
 
+import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from .card import ModelCard
 from .catalogue import find_model
-from .errors import GenoscanError, UsageError
-from .inference.devices import available_threads
-from .inference.session import Model, open_model
+from .errors import GenoscanError, OutputError, UsageError, WorkersLost
+from .options import ScanOptions, only_channel
 from .progress import progress_bar, readable_bases, say, wants_bar
-from .reading.genome import Genome, open_genome
-from .scan import Counts, ScanOptions, intervals_of, only_channel, scan_to_track
+from .reading.genome import same_genome
+from .resume import identity_of
+from .schedule import Job, OpenJob, job_results, opened_ahead
+from .staffing import Staff, hire
+from .tracks import Counts, write_tracks
+from .workers import Workers
 from .writing.output import is_stream, require_place
+from .writing.table import SummaryRow, write_table
 
 _FASTA_ENDINGS = (".gz", ".bgz", ".fasta", ".fa", ".fna")
+SUMMARY = "summary.tsv"
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A genome and what to do with it; ``models`` are paths or bundled names."""
+
+    name: str
+    genome: str
+    models: tuple[str, ...]
+    regions: tuple[str, ...] = ()
 
 
 def genome_stem(source: str) -> str:
@@ -27,49 +46,48 @@ def genome_stem(source: str) -> str:
     return name
 
 
-def plan_outputs(
-    genomes: Sequence[str],
-    models: Sequence[Model],
-    output: str | None,
-    out_dir: str | None,
-    format_: str,
-    regions: Sequence[str] = (),
-) -> dict[tuple[str, str], str | None]:
-    """The output of each (genome, model path); ``out_dir`` is made. Nothing is scanned when a file would be lost:
-    when two outputs share one, or one is an input."""
-    if output is not None and out_dir is not None:
-        raise UsageError("give -o for one track or --out-dir for several, not both")
-    inputs = [*(genome for genome in genomes if genome != "-"), *(model.path for model in models), *regions]
-    if out_dir is None:
-        if len(genomes) * len(models) > 1:
-            raise UsageError(
-                f"{_counted(len(genomes), 'genome')} and {_counted(len(models), 'model')}: "
-                "name a folder for their tracks with --out-dir"
-            )
-        if not is_stream(output):
-            _require_apart(output, inputs)
-            require_place(Path(output))
-        return {(genomes[0], models[0].path): output}
+def plan_single(sample: Sample, output: str | None) -> Job:
+    """The job of one genome and one model with its track at ``output``. Nothing is scanned when an input would be
+    lost, or there is no place for the track."""
+    if is_stream(output):
+        return Job(sample.name, sample.genome, (0,), sample.regions, (output,))
+    folder = f"{output}.pieces"
+    _require_apart(output, _inputs(sample))
+    require_place(Path(output))
+    return Job(sample.name, sample.genome, (0,), sample.regions, (output,), folder)
+
+
+def plan_folder(
+    samples: Sequence[Sample], paths: dict[str, int], cards: Sequence[ModelCard], out_dir: str, format_: str
+) -> list[Job]:
+    """A job a sample, its tracks in ``out_dir``, which is made. ``paths``: the number of each model's file.
+
+    Nothing is scanned when a file would be lost: when two tracks share one, or one is an input.
+    """
     ending = "bed" if format_ == "bed" else "bedgraph"
-    planned: dict[tuple[str, str], str | None] = {}
-    for genome in genomes:
-        for model in models:
-            path = os.path.join(out_dir, f"{genome_stem(genome)}.{model.card.name}.{ending}.gz")
-            if path in planned.values():
-                raise UsageError(f"{path}: two of the genomes or models would be written here; scan them apart")
-            _require_apart(path, inputs)
-            planned[genome, model.path] = path
+    planned: set[str] = set()
+    jobs = []
+    for sample in samples:
+        numbers = tuple(paths[path] for path in sample.models)
+        outputs = tuple(os.path.join(out_dir, f"{sample.name}.{cards[one].name}.{ending}.gz") for one in numbers)
+        for path in outputs:
+            if path in planned:
+                raise UsageError(f"{path}: two of the genomes or models would be written here; name them apart")
+            planned.add(path)
+            _require_apart(path, _inputs(sample))
+        folder = os.path.join(out_dir, f"{sample.name}.pieces")
+        jobs.append(Job(sample.name, sample.genome, numbers, sample.regions, outputs, folder))
     try:
         os.makedirs(out_dir, exist_ok=True)
     except OSError as error:
         raise GenoscanError(f"{out_dir}: cannot make the folder: {error.strerror or error}") from None
-    for path in planned.values():
+    for path in sorted(planned):
         require_place(Path(path))
-    return planned
+    return jobs
 
 
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}{'s' if count > 1 else ''}"
+def _inputs(sample: Sample) -> list[str]:
+    return [one for one in (sample.genome, *sample.models, *sample.regions) if one != "-"]
 
 
 def _require_apart(output: str, inputs: Sequence[str]) -> None:
@@ -85,7 +103,7 @@ def _require_apart(output: str, inputs: Sequence[str]) -> None:
 
 
 def require_genome(source: str) -> None:
-    """`GenoscanError` when there is no such genome: asked before hours of work on others, not after."""
+    """`GenoscanError` when there is no such genome."""
     if source == "-":
         if sys.stdin is None:
             raise GenoscanError("<stdin>: is closed; give a FASTA file")
@@ -98,52 +116,172 @@ def require_genome(source: str) -> None:
         raise GenoscanError(f"{source}: cannot be read: {error.strerror or error}") from None
 
 
-def scan_all(
-    genomes: Sequence[str],
-    models: Sequence[str],
-    output: str | None,
-    out_dir: str | None,
-    device: str,
-    batch_size: int | None,
-    options: ScanOptions,
-    quiet: bool,
-) -> None:
-    """`genoscan scan`: every genome with every model. Tracks that are complete stay when a later one fails."""
-    repeated = {genome for genome in genomes if list(genomes).count(genome) > 1}
-    if repeated:
-        raise UsageError(f"genome '{sorted(repeated)[0]}' is given twice")
-    for genome in genomes:
-        require_genome(genome)
-    opened = [open_model(find_model(name), device, batch_size) for name in models]
-    if options.format == "bedgraph":
-        for model in opened:
-            only_channel(model)
-    planned = plan_outputs(genomes, opened, output, out_dir, options.format, options.regions)
-    for source in genomes:
-        with open_genome(source, warn=lambda text: say(f"warning: {text}")) as genome:
-            for model in opened:
-                _scan_one(genome, model, planned[source, model.path], options, device, quiet)
+def scan_samples(
+    samples: Sequence[Sample],
+    output: str | None = None,
+    out_dir: str | None = None,
+    *,
+    device: str = "auto",
+    batch_size: int | None = None,
+    workers: int | None = None,
+    address: str | None = None,
+    gpus_per_worker: float | None = None,
+    threads: int | None = None,
+    resume: bool = False,
+    quiet: bool = False,
+    **options,
+) -> list[SummaryRow]:
+    """`genoscan scan` and `genoscan batch`: every sample with its models, to ``output`` (one track; None: standard
+    output) or into ``out_dir``. ``options`` are those of `ScanOptions`. Returns the rows of the summary.
+
+    Errors as for `run_jobs`; and before anything is scanned for what cannot work.
+    """
+    settings = ScanOptions(**options)
+    paths = {name: str(find_model(name)) for name in dict.fromkeys(name for one in samples for name in one.models)}
+    samples = [replace(one, models=tuple(paths[name] for name in one.models)) for one in samples]
+    numbers = {path: number for number, path in enumerate(dict.fromkeys(paths.values()))}
+    _require_sense(samples, output, out_dir, resume)
+    staff = Staff(workers, address, threads, gpus_per_worker)
+    with hire(list(numbers), device, batch_size, staff, _warn) as crew:
+        cards = [model.card for model in crew.models]
+        if settings.format == "bedgraph":
+            for card in cards:
+                only_channel(card)
+        if out_dir is None:
+            jobs = [plan_single(samples[0], output)]
+        else:
+            jobs = plan_folder(samples, numbers, cards, out_dir, settings.format)
+        table = None if out_dir is None else Path(out_dir) / SUMMARY
+        return run_jobs(jobs, crew, settings, resume=resume, quiet=quiet, table=table)
 
 
-def _scan_one(genome: Genome, model: Model, output: str | None, options: ScanOptions, asked: str, quiet: bool) -> None:
-    label = f"{genome_stem(genome.source)} {model.card.name}"
-    intervals = intervals_of(genome, options.regions)
-    bases = int((intervals["end"] - intervals["start"]).sum())
-    with progress_bar(label, bases, shown=not quiet and wants_bar(output)) as on_tile:
-        counts = scan_to_track(genome, model, output, options, on_tile)
-    if not quiet:
-        say(summary_line(genome.source, model, counts, options, asked))
+def _warn(text: str) -> None:
+    say(f"warning: {text}")
 
 
-def summary_line(source: str, model: Model, counts: Counts, options: ScanOptions, asked: str) -> str:
+def _require_sense(samples: Sequence[Sample], output: str | None, out_dir: str | None, resume: bool) -> None:
+    """`UsageError` for a call that cannot mean anything."""
+    if output is not None and out_dir is not None:
+        raise UsageError("give -o for one track or --out-dir for several, not both")
+    names = [sample.name for sample in samples]
+    repeated = next((sample for sample in samples if names.count(sample.name) > 1), None)
+    if repeated is not None:
+        raise UsageError(
+            f"genome '{repeated.genome}': another genome has the same name '{repeated.name}'; name them apart"
+        )
+    if out_dir is None and len(samples) * len(samples[0].models) > 1:
+        models = _counted(len(samples[0].models), "model")
+        raise UsageError(
+            f"{_counted(len(samples), 'genome')} and {models}: name a folder for their tracks with --out-dir"
+        )
+    if sum(sample.genome == "-" for sample in samples) > 1:
+        raise UsageError("standard input can be read as one genome only")
+    if resume and out_dir is None and is_stream(output):
+        raise UsageError("--resume needs a file to go on with: name one with -o, or a folder with --out-dir")
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'s' if count > 1 else ''}"
+
+
+def run_jobs(
+    jobs: Sequence[Job], workers: Workers, options: ScanOptions, *, resume: bool, quiet: bool, table: Path | None
+) -> list[SummaryRow]:
+    """Scan all jobs and return a row for each track. One that fails is named, the others go on; then `GenoscanError`
+    says which failed (of a single job its own error). ``table``: where the rows go."""
+    rows: dict[Job, list[SummaryRow]] = {}
+    waiting: list[Job] = []
+    failed: list[tuple[Job, GenoscanError]] = []
+
+    def fail(job: Job, error: GenoscanError) -> None:
+        failed.append((job, error))
+        rows[job] = [
+            SummaryRow(
+                job.sample, job.source, workers.models[number].card.name, output or "-", status=f"failed: {error}"
+            )
+            for number, output in zip(job.models, job.outputs, strict=True)
+        ]
+        if len(jobs) > 1:
+            say(f"error: {error}")
+
+    for job in jobs:
+        done = _done_before(job, workers, options) if resume else None
+        if done is not None:
+            rows[job] = done
+            if not quiet:
+                say(f"{job.source}: is complete already")
+            continue
+        try:
+            require_genome(job.source)  # asked before hours of work on others, not after
+            waiting.append(job)
+        except GenoscanError as error:
+            fail(job, error)
+    opening = opened_ahead(waiting, workers, options, resume, _warn)
+    try:
+        with closing(job_results(opening, workers)) as opened_jobs:
+            for job, (opened, results) in zip(waiting, opened_jobs, strict=True):
+                if isinstance(opened, GenoscanError):
+                    fail(job, opened)
+                    continue
+                try:
+                    rows[job] = _scan_one(opened, results, workers, quiet)
+                except (OutputError, WorkersLost):
+                    raise
+                except GenoscanError as error:
+                    fail(job, error)
+    finally:
+        if table is not None:
+            write_table(table, [row for job in jobs for row in rows.get(job, [])])
+    if len(jobs) == 1 and failed:
+        raise failed[0][1]
+    if failed:
+        listed = ", ".join(job.source for job, _ in failed)
+        raise GenoscanError(f"{len(failed)} of {len(jobs)} genomes failed: {listed}; the other tracks are complete")
+    return [row for job in jobs for row in rows[job]]
+
+
+def _done_before(job: Job, workers: Workers, options: ScanOptions) -> list[SummaryRow] | None:
+    """What the summaries of a job say that is complete already, with the same genome, models and options; else None."""
+    rows = []
+    for number, output in zip(job.models, job.outputs, strict=True):
+        model = workers.models[number]
+        if is_stream(output) or not os.path.exists(output):
+            return None
+        try:
+            summary = json.loads(Path(f"{output}.json").read_text(encoding="utf-8"))
+            recorded, counts = summary["identity"], summary["counts"]
+            identity = identity_of(recorded["genome"], [model], options, job.regions)
+            if recorded != json.loads(json.dumps(identity)) or not same_genome(job.source, summary["genome"]):
+                return None
+            numbers = counts["bases"], counts["calls"], counts["called_bases"], summary["mb_per_second"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        rows.append(SummaryRow.complete(job.sample, job.source, model.card.name, output, *numbers))
+    return rows
+
+
+def _scan_one(opened: OpenJob, results: Iterator, workers: Workers, quiet: bool) -> list[SummaryRow]:
+    job = opened.job
+    shown = not quiet and all(wants_bar(output) for output in job.outputs)
+    with progress_bar(job.sample, opened.bases, shown=shown) as on_bases:
+        all_counts = write_tracks(opened, workers, results, on_bases)
+    rows = []
+    for number, output, counts in zip(job.models, job.outputs, all_counts, strict=True):
+        model = workers.models[number]
+        if not quiet:
+            say(summary_line(opened, model.card.name, model.device, workers.description, counts))
+        numbers = counts.bases, counts.calls, counts.called_bases, counts.mb_per_second
+        rows.append(SummaryRow.complete(job.sample, job.source, model.card.name, output, *numbers))
+    return rows
+
+
+def summary_line(opened: OpenJob, model: str, device: str, workers: str, counts: Counts) -> str:
     """One line on what was scanned, where, how much was found and how fast."""
-    threads = options.threads or available_threads()
-    chosen = f"{model.device}{' (auto)' if asked == 'auto' else ''}"
     found = f"{counts.calls:,} calls, {readable_bases(counts.called_bases)}"
-    if options.format == "bedgraph":
+    if opened.options.format == "bedgraph":
         found = f"{counts.calls:,} levels"
-    speed = counts.bases / 1e6 / counts.seconds if counts.seconds else 0.0
+    resumed = f" ({readable_bases(counts.resumed)} of them before)" if counts.resumed else ""
     return (
-        f"{source}: {readable_bases(counts.bases)} with {model.card.name} on {chosen}, {threads} "
-        f"thread{'s' if threads > 1 else ''}: {found}; {counts.seconds:.1f} s, {speed:.1f} Mb/s"
+        f"{opened.genome.source}: {readable_bases(counts.bases)}{resumed} with {model} on {device}, {workers}: "
+        f"{found}; {counts.seconds:.1f} s, {counts.mb_per_second:.1f} Mb/s"
     )

@@ -15,5 +15,17 @@ class UsageError(GenoscanError):
     exit_code = 2
 
 
+class OutputError(GenoscanError):
+    """A track or what belongs to it cannot be written: going on with the next genome would fail as well."""
+
+
+class WorkersLost(GenoscanError):
+    """There is nobody left to do the work."""
+
+
+class Interrupted(Exception):
+    """The work was told to stop: its results are no longer wanted."""
+
+
 class ClosedPipe(Exception):
     """Whoever read our standard output went away."""

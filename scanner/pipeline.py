@@ -17,16 +17,11 @@ from .calling.intervals import RUN, find_runs, in_genome_order
 from .calling.levels import LEVEL, find_levels
 from .card import ModelCard
 from .encoding.nucleotides import reverse_complement
+from .errors import Interrupted
 from .inference.session import Model
 from .inference.stitch import NO_SCORE, clear_unknown, fixed_scores, stitch
-from .reading.sequence import TileSequence, gather, read_tile, unknown_bases
+from .reading.sequence import TileSequence, gather, unknown_bases
 from .reading.tiles import Bins, Tile, Windows, windows_of
-
-__all__ = ["Found", "Interrupted", "TileSequence", "read_tile", "tile_levels", "tile_runs"]
-
-
-class Interrupted(Exception):
-    """The scan was told to stop while a tile was being worked on."""
 
 
 class Found(NamedTuple):

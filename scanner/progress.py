@@ -6,8 +6,6 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from .workers import TileResult
-
 
 def say(text: str) -> None:
     """One line on stderr."""
@@ -32,8 +30,8 @@ def readable_bases(bases: float) -> str:
 
 
 @contextmanager
-def progress_bar(label: str, total: int, shown: bool) -> Iterator[Callable[[TileResult], None]]:
-    """A bar of ``total`` bases on stderr, advanced by each tile's result; nothing unless ``shown``."""
+def progress_bar(label: str, total: int, shown: bool) -> Iterator[Callable[[int], None]]:
+    """A bar of ``total`` bases on stderr, and a function that advances it by so many; nothing unless ``shown``."""
     if not shown:
         yield lambda _: None
         return
@@ -49,4 +47,4 @@ def progress_bar(label: str, total: int, shown: bool) -> Iterator[Callable[[Tile
     columns = TextColumn("{task.description}"), BarColumn(), Speed(), TimeRemainingColumn()
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(label, total=total)
-        yield lambda result: bar.advance(task, result.tile.bases)
+        yield lambda bases: bar.advance(task, bases)

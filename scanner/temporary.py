@@ -32,14 +32,15 @@ _held: set[int] = set()
 
 
 @contextmanager
-def temporary_folder() -> Iterator[Path]:
-    """A new folder TMPDIR/genoscan-XXXX, removed at the end; first removes those that killed processes have left.
+def temporary_folder(parent: Path | None = None) -> Iterator[Path]:
+    """A new folder genoscan-XXXX in ``parent`` (None: TMPDIR), removed at the end; first removes those that killed
+    processes have left.
 
     Raises GenoscanError where no folder can be made.
     """
     try:
-        _sweep(Path(tempfile.gettempdir()))
-        folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+        _sweep(parent or Path(tempfile.gettempdir()))
+        folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
     except OSError as error:
         raise GenoscanError(f"cannot make a temporary folder ({error.strerror}): set TMPDIR to one with room") from None
     remove = partial(_finish, folder, _locked(folder), os.getpid())

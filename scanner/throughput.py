@@ -14,14 +14,13 @@ import numpy as np
 from .encoding.nucleotides import reverse_complement
 from .inference.devices import available_threads
 from .inference.session import Model
-from .inference.stitch import SCORE_UNIT
-from .pipeline import read_tile, tile_runs
+from .options import ScanOptions
 from .reading.genome import Genome
-from .reading.tiles import INTERVAL, cut_tiles, tile_size_for
+from .schedule import Job, prepare
+from .tracks import Collector, settled_chunks
+from .workers import ThreadWorkers
 
 BURN_IN = 2
-TILE = 2**18
-TILES_PER_THREAD = 8
 
 Result = TypeVar("Result")
 
@@ -63,7 +62,7 @@ class Throughput:
 def measure(model: Model, genome: Genome, threads: int | None, seconds: float, rounds: int = 3) -> Throughput:
     """Measure all three on the same threads; each is the best of ``rounds`` to step over other processes' noise.
 
-    The whole scan is that of every contig, tile by tile, to its runs: reading, encoding, inference, stitching.
+    The whole scan is that of every contig to its calls: reading, encoding, inference, stitching, calling.
     """
     threads = threads or available_threads()
     batches = _batches(model, genome)
@@ -90,25 +89,13 @@ def measure(model: Model, genome: Genome, threads: int | None, seconds: float, r
 
 
 def _scan_rate(model: Model, genome: Genome, threads: int) -> float:
-    """Mb a second of a scan of all contigs, by threads that each take the next tile."""
-    contigs = np.zeros(len(genome.lengths), dtype=INTERVAL)
-    contigs["contig"], contigs["end"] = np.arange(len(contigs)), genome.lengths
-    bases = int(genome.lengths.sum())
-    size = tile_size_for([(model.card, model.batch_size)], min(TILE, bases // (TILES_PER_THREAD * threads) + 1))
-    tiles, taking = cut_tiles(contigs, genome.lengths, size, [model.card]), threading.Lock()
-    lowest = round(model.card.calling.extend * SCORE_UNIT)
-
-    def work(_: int, stop: threading.Event) -> None:
-        while True:
-            with taking:
-                tile = next(tiles, None)
-            if tile is None:
-                return
-            tile_runs(model, tile, read_tile(genome, tile, [model.card]), lowest, stop)
-
+    """Mb a second of a scan of all contigs to its calls."""
+    workers = ThreadWorkers([model], threads)
     started = time.perf_counter()
-    _side_by_side(work, threads)
-    return bases / 1e6 / (time.perf_counter() - started)
+    opened = prepare(Job(genome.source, genome.source, (0,)), genome, workers, ScanOptions())
+    for _ in settled_chunks(opened, workers, Collector(opened.searches[0], 0)):
+        pass
+    return opened.bases / 1e6 / (time.perf_counter() - started)
 
 
 def _batches(model: Model, genome: Genome, most: int = 8) -> list[np.ndarray]:

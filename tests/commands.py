@@ -9,6 +9,8 @@ from pathlib import Path
 from click.testing import CliRunner, Result
 
 from genoscan.cli import main
+from genoscan.scanner.batch import Sample, scan_samples
+from genoscan.scanner.writing.table import SummaryRow
 
 
 def invoke(*arguments: str | Path, stdin: bytes | None = None) -> Result:
@@ -27,6 +29,13 @@ def run(*arguments: str | Path, stdin: bytes = b"", **options) -> subprocess.Com
     with start(*arguments, stdin=subprocess.PIPE, **options) as process:
         stdout, stderr = process.communicate(stdin, timeout=60)
     return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
+
+
+def scan_file(genome: str | Path, model: str | Path, out: str | Path, *, regions=(), **options) -> SummaryRow:
+    """Scan one genome with one model on the CPU, without a word; the row that says how it went."""
+    sample = Sample("sample", str(genome), (str(model),), tuple(regions))
+    (row,) = scan_samples([sample], str(out), device="cpu", quiet=True, **options)
+    return row
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -6,19 +6,18 @@ import subprocess
 import numpy as np
 import pysam
 import pytest
+from commands import scan_file
 
 from genoscan.scanner.catalogue import MODELS, bundled_models
-from genoscan.scanner.inference.session import open_model, read_card
+from genoscan.scanner.inference.session import read_card
 from genoscan.scanner.reading.genome import open_genome
-from genoscan.scanner.scan import ScanOptions, scan_to_track
 from genoscan.training.data.demo import covered_shares, fasta_record, write_demo
 from genoscan.training.data.simulate import label_bases, markov_sequence, random_table
 from genoscan.training.metrics import count, measures
 
 
 def scan_bed(genome, out, **options):
-    with open_genome(str(genome)) as reading:
-        scan_to_track(reading, open_model(bundled_models()["repeats"], "cpu"), str(out), ScanOptions(**options))
+    scan_file(genome, bundled_models()["repeats"], out, **options)
     return out
 
 
@@ -106,10 +105,7 @@ def test_repeats_gives_the_same_bytes_for_any_tiles_threads_and_batches(tmp_path
     for tile_size, threads in ((20_000, 1), (50_000, 2), (1_000_000, 2)):
         assert scan_bed(made.genome, tmp_path / "x.bed", tile_size=tile_size, threads=threads).read_bytes() == whole
     for batch_size in (1, 3, 8):
-        model = open_model(bundled_models()["repeats"], "cpu", batch_size)
-        with open_genome(str(made.genome)) as genome:
-            scan_to_track(genome, model, str(tmp_path / "b.bed"), ScanOptions())
-        assert (tmp_path / "b.bed").read_bytes() == whole
+        assert scan_bed(made.genome, tmp_path / "b.bed", batch_size=batch_size).read_bytes() == whole
 
 
 @pytest.mark.data

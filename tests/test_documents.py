@@ -12,14 +12,12 @@ import click
 import numpy as np
 import pytest
 import toys
+from commands import scan_file
 
 import genoscan
 from genoscan.cli import main
 from genoscan.scanner.card import KmerInput, ModelCard, NucleotideInput, SpectrumInput, parse_card
 from genoscan.scanner.encoding.spectrum import feature_count, lag_bands
-from genoscan.scanner.inference.session import open_model
-from genoscan.scanner.reading.genome import open_genome
-from genoscan.scanner.scan import ScanOptions, scan_to_track
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")] + sorted(ROOT.glob("docs/*.md"))
@@ -182,9 +180,7 @@ def test_every_field_of_the_card_is_described():
 
 def test_every_field_of_the_summary_is_described(tmp_path):
     (tmp_path / "a.fa").write_text(">a\nACGTACGTAC\n")
-    model = open_model(toys.write(tmp_path / "base.onnx", toys.base_model("A", 8, 0)), "cpu")
-    with open_genome(tmp_path / "a.fa") as genome:
-        scan_to_track(genome, model, str(tmp_path / "a.bed"), ScanOptions())
+    scan_file(tmp_path / "a.fa", toys.write(tmp_path / "base.onnx", toys.base_model("A", 8, 0)), tmp_path / "a.bed")
     summary = json.loads((tmp_path / "a.bed.json").read_text())
     fields = {"versions"}
     for name, value in summary.items():

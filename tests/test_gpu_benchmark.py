@@ -124,9 +124,9 @@ def test_compared_tracks(scans):
     assert scans.compared_tracks(cpu, b"")["calls_placed_differently"] == 3
 
 
-def test_first_intervals(scans):
-    genome = SimpleNamespace(lengths=np.array([5, 0, 7, 9]))
-    assert scans.first_intervals(genome, 8).tolist() == [(0, 0, 5), (2, 0, 3)]
+def test_first_regions(scans):
+    genome = SimpleNamespace(names=["a", "b", "c", "d"], lengths=np.array([5, 0, 7, 9]))
+    assert scans.first_regions(genome, 8) == ("a:1-5", "c:1-3")
     assert scans.first_intervals(genome, 100).tolist() == [(0, 0, 5), (2, 0, 7), (3, 0, 9)]
 
 

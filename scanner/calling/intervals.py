@@ -127,6 +127,23 @@ def in_genome_order(runs: np.ndarray) -> np.ndarray:
     return runs[np.lexsort((runs["channel"], runs["end"], runs["start"], runs["contig"]))]
 
 
+def reduce_runs(runs: np.ndarray, thresholds: Thresholds, start: tuple[int, int], end: tuple[int, int]) -> np.ndarray:
+    """What later stages need of the runs of a piece that reaches from ``start`` to ``end`` (contig, position).
+
+    Runs are merged, and those too weak or too short for a call are left out unless they are so near to an edge of the
+    piece that a run beyond it could join them. Handing the results of consecutive pieces to a `Caller` gives the
+    calls that all their runs would have given. In genome order.
+    """
+    merged = merge_runs(in_channel_order(runs), thresholds.gap)
+    at_start = (merged["contig"] == start[0]) & (merged["start"] - start[1] <= thresholds.gap)
+    at_end = (merged["contig"] == end[0]) & (end[1] - merged["end"] <= thresholds.gap)
+    return in_genome_order(merged[at_start | at_end | _is_call(merged, thresholds)])
+
+
+def _is_call(runs: np.ndarray, thresholds: Thresholds) -> np.ndarray:
+    return (runs["peak"] >= thresholds.call) & (runs["end"] - runs["start"] >= thresholds.min_length)
+
+
 class Caller:
     """Turns runs that arrive tile by tile, in genome order, into calls in genome order.
 
@@ -155,5 +172,4 @@ class Caller:
         return self._kept(rest)
 
     def _kept(self, runs: np.ndarray) -> np.ndarray:
-        long_enough = runs["end"] - runs["start"] >= self.thresholds.min_length
-        return in_genome_order(runs[(runs["peak"] >= self.thresholds.call) & long_enough])
+        return in_genome_order(runs[_is_call(runs, self.thresholds)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 DEVICES = ("auto", "cpu", "cuda", "tensorrt")
@@ -23,10 +24,37 @@ def cuda_device_count() -> int:
 
 
 def available_threads() -> int:
-    """CPUs that this process may run on (its affinity), not those that the machine has."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """CPUs that this process may use, not those that the machine has: the least of its affinity, a container's quota
+    and what SLURM gave the job on this node."""
+    affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min([affinity, *_container_limit(), *_slurm_limit(os.environ)]))
+
+
+def _container_limit(groups: Path = Path("/sys/fs/cgroup")) -> list[int]:
+    """The quota of the control group, in whole CPUs: `cpu.max` of version 2, `cpu.cfs_*` of version 1.
+
+    https://docs.kernel.org/admin-guide/cgroup-v2.html
+    """
+    try:
+        quota, period = (groups / "cpu.max").read_text().split()
+    except (OSError, ValueError):
+        try:
+            quota, period = ((groups / "cpu" / f"cpu.cfs_{one}_us").read_text() for one in ("quota", "period"))
+        except OSError:
+            return []
+    try:
+        return [int(quota) // int(period) or 1] if int(quota) > 0 and int(period) > 0 else []
+    except ValueError:  # "max": no limit
+        return []
+
+
+def _slurm_limit(environment: Mapping[str, str]) -> list[int]:
+    """CPUs of the SLURM task: SLURM does not everywhere bind a job to its CPUs. https://slurm.schedmd.com/srun.html"""
+    for name in ("SLURM_CPUS_PER_TASK", "SLURM_CPUS_ON_NODE"):
+        value = environment.get(name, "")
+        if value.isdigit() and int(value) > 0:
+            return [int(value)]
+    return []
 
 
 def engine_cache() -> Path:

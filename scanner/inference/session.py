@@ -7,7 +7,7 @@ import io
 import threading
 from collections.abc import Callable
 from contextlib import redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ from onnxruntime.capi import onnxruntime_pybind11_state as ort_state
 
 from ..card import CARD_KEY, ModelCard, parse_card
 from ..encoding.encoder import Encoder, encoder
-from ..errors import GenoscanError, UsageError
+from ..errors import GenoscanError, Interrupted, UsageError
 from .devices import PROVIDER_OF, cuda_device_count, engine_cache, provider_options
 
 _ORT_EXCEPTIONS = (one for one in vars(ort_state).values() if isinstance(one, type) and issubclass(one, Exception))
@@ -37,8 +37,27 @@ _TRIAL_BASES = np.arange(4, dtype=np.uint8)
 
 
 @dataclass(frozen=True)
+class ModelFile:
+    """A model's file, read and understood but not opened: what a driver needs to know and what travels to workers.
+
+    content: the bytes of the .onnx; device: 'cpu', 'cuda' or 'tensorrt'; batch_size: windows in a batch.
+    """
+
+    path: str
+    content: bytes = field(repr=False)
+    sha256: str
+    card: ModelCard
+    input_name: str
+    device: str
+    batch_size: int
+
+
+@dataclass(frozen=True)
 class Model:
-    """A model ready to scan. ``run`` takes one batch tensor and gives raw outputs as float32; thread-safe."""
+    """A model ready to scan. ``run`` takes one batch tensor and gives raw outputs as float32; thread-safe.
+
+    ``interrupt`` makes runs that are under way, and all later ones, raise `Interrupted` as soon as they can.
+    """
 
     path: str
     sha256: str
@@ -47,6 +66,7 @@ class Model:
     device: str
     batch_size: int
     run: Callable[[np.ndarray], np.ndarray]
+    interrupt: Callable[[], None] = lambda: None
 
     def rows(self, window: int) -> int:
         """Windows in a batch of this many bases a window: shorter windows, more of them, the same work.
@@ -73,16 +93,16 @@ def default_batch_size(device: str, window: int) -> int:
     return min(max(1, bases // window), 512)
 
 
-def open_model(
+def read_model(
     path: str | Path,
     device: str = "auto",
     batch_size: int | None = None,
     card: ModelCard | None = None,
-) -> Model:
-    """Open an .onnx, check it against its card (or ``card`` where given) and try it once.
+) -> ModelFile:
+    """Read an .onnx and check that its input is what its card (or ``card`` where given) says.
 
-    Raises `GenoscanError` naming the file for a missing or corrupt file, a missing or wrong card, a model whose
-    tensors are not what its card says, and a device that ONNX Runtime cannot use: there is no silent fallback.
+    ``device`` 'auto' is decided here, but not tried. Raises `GenoscanError` naming the file for a missing or corrupt
+    file and a missing or wrong card.
     """
     path = str(path)
     content = _read_file(path)
@@ -90,20 +110,40 @@ def open_model(
     graph = _inspect(path, content)
     card = card or _card_of(path, graph)
     device = choose_device(device)
-    _require_device(device)
-    encode = encoder(card)
     rows = batch_size or default_batch_size(device, card.window)
     if rows * card.window > max(LARGEST_BATCH, card.window):
         raise UsageError(
             f"{path}: --batch-size {rows} is too large for windows of {card.window:,} bases; "
             f"at most {max(1, LARGEST_BATCH // card.window):,}"
         )
-    rows = _check_input(path, graph, card, encode, rows, asked=batch_size is not None)
-    session = _create_session(path, content, card, encode, device, graph.inputs[0][0], rows)
-    run = _runner(path, session, device)
-    model = Model(path, hashlib.sha256(content).hexdigest(), card, encode, device, rows, run)
+    rows = _check_input(path, graph, card, encoder(card), rows, asked=batch_size is not None)
+    name = graph.inputs[0][0]
+    return ModelFile(path, content, hashlib.sha256(content).hexdigest(), card, name, device, rows)
+
+
+def open_session(file: ModelFile) -> Model:
+    """Open a model that was read, on its device, and try it once.
+
+    Raises `GenoscanError` naming the file for a model whose outputs are not what its card says, and for a device that
+    ONNX Runtime cannot use here: there is no silent fallback.
+    """
+    _require_device(file.device)
+    encode = encoder(file.card)
+    session = _create_session(file, encode)
+    run, interrupt = _runner(file.path, session, file.device)
+    model = Model(file.path, file.sha256, file.card, encode, file.device, file.batch_size, run, interrupt)
     _check_output(model)
     return model
+
+
+def open_model(
+    path: str | Path,
+    device: str = "auto",
+    batch_size: int | None = None,
+    card: ModelCard | None = None,
+) -> Model:
+    """A model read, opened on its device and tried: `read_model` and `open_session`, with their errors."""
+    return open_session(read_model(path, device, batch_size, card))
 
 
 def read_card(path: str | Path) -> ModelCard:
@@ -173,9 +213,8 @@ def _engine_folder(device: str, sha256: str) -> str:
     return str(folder)
 
 
-def _create_session(
-    path: str, content: bytes, card: ModelCard, encode: Encoder, device: str, input_name: str, rows: int
-) -> onnxruntime.InferenceSession:
+def _create_session(file: ModelFile, encode: Encoder) -> onnxruntime.InferenceSession:
+    path, card, device = file.path, file.card, file.device
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     # One thread a run: the scanner runs several batches side by side, which scales better than splitting each.
@@ -184,14 +223,14 @@ def _create_session(
     providers = provider_options(
         device,
         half=card.provenance.precision == "fp16",
-        input_name=input_name,
-        smallest=(rows, *encode.window_shape(card.shortest_window or card.window)),
-        largest=(rows, *encode.window_shape(card.window)),
-        engine_folder=_engine_folder(device, hashlib.sha256(content).hexdigest()),
+        input_name=file.input_name,
+        smallest=(file.batch_size, *encode.window_shape(card.shortest_window or card.window)),
+        largest=(file.batch_size, *encode.window_shape(card.window)),
+        engine_folder=_engine_folder(device, file.sha256),
     )
     try:
         # ONNX Runtime's own fallback would go on, on the CPU, and print that to standard output.
-        session = onnxruntime.InferenceSession(content, options, providers=providers, enable_fallback=0)
+        session = onnxruntime.InferenceSession(file.content, options, providers=providers, enable_fallback=0)
     except ORT_ERRORS as error:
         raise GenoscanError(f"{path}: ONNX Runtime cannot run the model on {device}: {_first_line(error)}") from None
     if session.get_providers()[0] != PROVIDER_OF[device]:
@@ -244,7 +283,10 @@ def _check_output(model: Model) -> None:
             )
 
 
-def _runner(path: str, session: onnxruntime.InferenceSession, device: str) -> Callable[[np.ndarray], np.ndarray]:
+def _runner(
+    path: str, session: onnxruntime.InferenceSession, device: str
+) -> tuple[Callable[[np.ndarray], np.ndarray], Callable[[], None]]:
+    """A function that runs the session on a batch, and one that ends its runs."""
     name, output = session.get_inputs()[0].name, session.get_outputs()[0].name
     if session.get_outputs()[0].type != "tensor(float)":
         raise GenoscanError(
@@ -252,11 +294,18 @@ def _runner(path: str, session: onnxruntime.InferenceSession, device: str) -> Ca
             "scores must be tensor(float)"
         )
 
+    options = onnxruntime.RunOptions()  # shared by all runs, so that one word ends them all
+
+    def interrupt() -> None:
+        options.terminate = True
+
     def checked(call: Callable[[np.ndarray], np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:
         def run(batch: np.ndarray) -> np.ndarray:
             try:
                 result = call(batch)
             except ORT_ERRORS as error:
+                if options.terminate:
+                    raise Interrupted from None
                 raise GenoscanError(
                     f"{path}: the model failed on a batch of shape {list(batch.shape)}: {_first_line(error)}"
                 ) from None
@@ -267,11 +316,13 @@ def _runner(path: str, session: onnxruntime.InferenceSession, device: str) -> Ca
         return run
 
     if device == "cpu":
-        return checked(lambda batch: session.run([output], {name: batch})[0])
-    return checked(_bound(session, name, output))
+        return checked(lambda batch: session.run([output], {name: batch}, options)[0]), interrupt
+    return checked(_bound(session, name, output, options)), interrupt
 
 
-def _bound(session: onnxruntime.InferenceSession, name: str, output: str) -> Callable[[np.ndarray], np.ndarray]:
+def _bound(
+    session: onnxruntime.InferenceSession, name: str, output: str, options: onnxruntime.RunOptions
+) -> Callable[[np.ndarray], np.ndarray]:
     """A run through IO binding: each thread keeps its input buffers on the device, one for each batch shape.
 
     Two runs at a time keep the device busy while one thread copies; more would only take a memory arena each.
@@ -291,7 +342,7 @@ def _bound(session: onnxruntime.InferenceSession, name: str, output: str) -> Cal
             kept[batch.shape][1].update_inplace(batch)
         binding = kept[batch.shape][0]
         with running:
-            session.run_with_iobinding(binding)
+            session.run_with_iobinding(binding, options)
         return binding.copy_outputs_to_cpu()[0]
 
     return run

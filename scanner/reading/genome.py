@@ -10,7 +10,7 @@ from __future__ import annotations
 import stat
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -124,6 +124,10 @@ class Genome:
         if now != self._original:
             raise changed(self.source)
 
+    def stamp(self) -> dict[str, int]:
+        """Size in bytes and time of change in ns of the user's file, as on opening; nothing for a stream."""
+        return {} if self._original is None else {"size": self._original.size, "mtime_ns": self._original.mtime_ns}
+
     def close(self) -> None:
         """Close the file and remove the temporaries."""
         self._resources.close()
@@ -186,6 +190,18 @@ def open_genome(path: str | Path, warn: Warn = warn_of_genome) -> Genome:
         _warn_of_names(genome, warn)
         genome._resources = resources.pop_all()
         return genome
+
+
+def same_genome(path: str, recorded: Mapping[str, object]) -> bool:
+    """Whether the file at ``path`` is the one whose digest and `Genome.stamp` were recorded: by size and time of
+    change, and where only the time differs by its digest."""
+    try:
+        state = FileState.of(Path(path).absolute())
+        if state.size != recorded.get("size"):
+            return False
+        return state.mtime_ns == recorded.get("mtime_ns") or FileDigest(path, state).result() == recorded.get("digest")
+    except (OSError, GenoscanError):
+        return False
 
 
 def _open_path(path: Path, source: str, warn: Warn, resources: ExitStack) -> Genome:

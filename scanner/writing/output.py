@@ -16,16 +16,17 @@ from pathlib import Path
 
 import pysam
 
-from ..errors import ClosedPipe, GenoscanError
+from ..errors import ClosedPipe, GenoscanError, OutputError
 
 Write = Callable[[bytes], None]
 
 
 @contextmanager
-def open_output(path: str | None) -> Iterator[Write]:
+def open_output(path: str | None, folder: Path | None = None) -> Iterator[Write]:
     """A function that appends bytes to the output at ``path`` (None or '-': standard output).
 
-    '.gz' paths become bgzip with ``path.csi`` beside them. Leaving the context normally puts the file in place;
+    '.gz' paths become bgzip with ``path.csi`` beside them. The file grows in ``folder``, which must be on the same file
+    system (None: beside its place, hidden). Leaving the context normally puts the file in place;
     leaving it by an exception removes what was written. `GenoscanError` names the file when a folder is missing or
     not writable or the disk is full.
     """
@@ -36,24 +37,25 @@ def open_output(path: str | None) -> Iterator[Write]:
     final, stream = Path(path), is_stream(path)
     if not stream:
         require_place(final)
-    partial = final if stream else final.with_name(f".{final.name}.{os.getpid()}.partial")
+    hidden = final.with_name(f".{final.name}.{os.getpid()}.partial")
+    partial = final if stream else hidden if folder is None else folder / f"{final.name}.partial"
     leftovers = [] if stream else [partial, Path(f"{partial}.csi")]
     verbosity = pysam.set_verbosity(0)  # errors are ours to report
     try:
-        with _file_errors(final):
+        with file_errors(final):
             handle = pysam.BGZFile(str(partial), "wb") if final.suffix == ".gz" else partial.open("wb")
 
             def write(data: bytes) -> None:
-                with _file_errors(final):
+                with file_errors(final):
                     handle.write(data)
 
         try:
             yield write
         finally:
-            with _file_errors(final):
+            with file_errors(final):
                 handle.close()
         if not stream:
-            with _file_errors(final):
+            with file_errors(final):
                 if final.suffix == ".gz":
                     pysam.tabix_index(str(partial), preset="bed", csi=True, force=True)
                     os.replace(leftovers[1], f"{final}.csi")
@@ -81,22 +83,32 @@ def is_stream(path: str | None) -> bool:
     return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
+def write_synced(path: Path, data: bytes) -> None:
+    """Write a small file in one step: complete or absent, even after a reboot. OSError where that fails."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        with partial.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    except OSError:
+        with suppress(OSError):
+            partial.unlink()
+        raise
+
+
 def write_beside(path: Path, text: str) -> None:
     """Write a small text file in one step: complete or absent."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    with _file_errors(path):
-        try:
-            # File names need not be UTF-8; their odd bytes become JSON's own escapes.
-            partial.write_text(text, encoding="utf-8", errors="backslashreplace")
-            os.replace(partial, path)
-        finally:
-            partial.unlink(missing_ok=True)
+    with file_errors(path):
+        # File names need not be UTF-8; their odd bytes become JSON's own escapes.
+        write_synced(path, text.encode("utf-8", errors="backslashreplace"))
 
 
 def require_place(path: Path) -> None:
     """`GenoscanError` when a file cannot be put at ``path``: asked before hours of work, not after."""
     folder = path.parent
-    with _file_errors(path):
+    with file_errors(path):
         there = folder.is_dir()
         is_folder = path.is_dir()
     if not there:
@@ -108,25 +120,26 @@ def require_place(path: Path) -> None:
 
 
 @contextmanager
-def _file_errors(path: Path) -> Iterator[None]:
+def file_errors(path: Path) -> Iterator[None]:
+    """What the system says against writing to ``path`` becomes an `OutputError` that names it."""
     try:
         yield
     except OSError as error:
         hint = "; free some space and run again" if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
         if error.errno is None:  # htslib does not say why
             hint = "; is the disk full?"
-        raise GenoscanError(f"{path}: cannot write: {error.strerror or error}{hint}") from None
+        raise OutputError(f"{path}: cannot write: {error.strerror or error}{hint}") from None
 
 
 def _write_stdout(data: bytes) -> None:
     if sys.stdout is None:
-        raise GenoscanError("<stdout>: is closed; name an output with -o")
+        raise OutputError("<stdout>: is closed; name an output with -o")
     try:
         sys.stdout.buffer.write(data)
     except BrokenPipeError:
         raise ClosedPipe from None
     except OSError as error:
-        raise GenoscanError(f"<stdout>: cannot write: {error.strerror or error}") from None
+        raise OutputError(f"<stdout>: cannot write: {error.strerror or error}") from None
 
 
 def _flush_stdout() -> None:
@@ -136,4 +149,4 @@ def _flush_stdout() -> None:
     except BrokenPipeError:
         raise ClosedPipe from None
     except OSError as error:
-        raise GenoscanError(f"<stdout>: cannot write: {error.strerror or error}") from None
+        raise OutputError(f"<stdout>: cannot write: {error.strerror or error}") from None

@@ -22,10 +22,17 @@ def package_versions() -> dict[str, str]:
     return found
 
 
-def summary_json(genome, model, options, thresholds, counts) -> str:
-    """The summary of one track as indented JSON; scores in the model's units, lengths in bases."""
-    from ..inference.stitch import SCORE_UNIT
+def summary_json(opened, model, workers, counts) -> str:
+    """The summary of one track as indented JSON; scores in the model's units, lengths in bases.
 
+    opened: the OpenJob; model: a Model or ModelFile; workers: who scanned; counts: the track's Counts.
+    """
+    from ..inference.stitch import SCORE_UNIT
+    from ..options import thresholds_of
+    from ..resume import identity_of
+
+    genome, options = opened.genome, opened.options
+    thresholds = thresholds_of(model.card, options)
     summary: dict[str, Any] = {
         "versions": package_versions(),
         "genome": {
@@ -33,6 +40,7 @@ def summary_json(genome, model, options, thresholds, counts) -> str:
             "digest": genome.digest(),
             "contigs": len(genome.names),
             "bases": int(genome.lengths.sum()),
+            **genome.stamp(),
         },
         "model": {
             "name": model.card.name,
@@ -42,7 +50,8 @@ def summary_json(genome, model, options, thresholds, counts) -> str:
         },
         "device": model.device,
         "batch_size": model.batch_size,
-        "options": asdict(options),
+        "workers": workers.description,
+        "options": {**asdict(options), "regions": list(opened.job.regions)},
         "calling": {
             "threshold": thresholds.call / SCORE_UNIT,
             "extend": thresholds.extend / SCORE_UNIT,
@@ -55,8 +64,10 @@ def summary_json(genome, model, options, thresholds, counts) -> str:
             "skipped_windows": counts.skipped_windows,
             "calls": counts.calls,
             "called_bases": counts.called_bases,
+            "resumed_bases": counts.resumed,
         },
         "seconds": round(counts.seconds, 3),
-        "mb_per_second": round(counts.bases / 1e6 / counts.seconds, 3) if counts.seconds else 0.0,
+        "mb_per_second": round(counts.mb_per_second, 3),
+        "identity": identity_of(genome.digest(), [model], options, opened.job.regions),
     }
     return json.dumps(summary, indent=2, ensure_ascii=False) + "\n"

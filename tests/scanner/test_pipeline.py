@@ -14,9 +14,11 @@ from genoscan.scanner.calling.intervals import RUN, in_channel_order, in_genome_
 from genoscan.scanner.calling.levels import LEVEL, merge_levels
 from genoscan.scanner.card import Calling, ModelCard, NucleotideInput, Output
 from genoscan.scanner.encoding.encoder import encoder
+from genoscan.scanner.errors import Interrupted
 from genoscan.scanner.inference.session import Model
 from genoscan.scanner.inference.stitch import fixed_scores
-from genoscan.scanner.pipeline import Interrupted, read_tile, tile_levels, tile_runs
+from genoscan.scanner.pipeline import tile_levels, tile_runs
+from genoscan.scanner.reading.sequence import read_tile
 from genoscan.scanner.reading.tiles import INTERVAL, cut_tiles
 
 GO = threading.Event()

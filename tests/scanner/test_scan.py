@@ -8,14 +8,13 @@ import subprocess
 import numpy as np
 import pytest
 import toys
+from commands import scan_file
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genoscan.scanner.batch import genome_stem
 from genoscan.scanner.errors import UsageError
-from genoscan.scanner.inference.session import open_model
-from genoscan.scanner.reading.genome import open_genome
-from genoscan.scanner.scan import Counts, ScanOptions, scan, scan_to_track
+from genoscan.scanner.scan import scan
 
 LETTERS = "ACGT"
 
@@ -42,9 +41,7 @@ def sequences(path):
 
 def track(path, model, tmp_path, batch_size=None, **options):
     out = tmp_path / "out.bed"
-    opened = open_model(model, "cpu", batch_size)
-    with open_genome(str(path)) as genome:
-        scan_to_track(genome, opened, str(out), ScanOptions(**options))
+    scan_file(path, model, out, batch_size=batch_size, **options)
     return out.read_text()
 
 
@@ -178,12 +175,11 @@ def test_unknown_bases_never_reach_the_model_or_the_track(tmp_path):
     path = tmp_path / "g.fa"
     path.write_text(">c\n" + "N" * 10_000 + "A" * 50 + "N" * 10_000 + "\n>all\n" + "n" * 500 + "\n")
     model = toys.write(tmp_path / "a.onnx", toys.base_model("A", 64, 16))
-    counted = Counts()
-    with open_genome(str(path)) as genome:
-        scan_to_track(genome, open_model(model, "cpu"), str(tmp_path / "o.bed"), ScanOptions(), counted.add_tile)
+    scan_file(path, model, tmp_path / "o.bed")
+    counted = json.loads((tmp_path / "o.bed.json").read_text())["counts"]
     assert rows((tmp_path / "o.bed").read_text()) == [["c", "10000", "10050", "A", "1000", "+"]]
-    assert counted.windows <= 2
-    assert counted.skipped_windows == -(-20_050 // 64) + -(-500 // 64) - counted.windows
+    assert counted["windows"] <= 2
+    assert counted["skipped_windows"] == -(-20_050 // 64) + -(-500 // 64) - counted["windows"]
 
 
 def test_threshold_and_length_come_from_the_card_unless_given(genome_path, tmp_path):

@@ -1,0 +1,206 @@
+"""A piece: some consecutive tiles of one genome. It is what travels to a worker, and what is kept once it is done."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from .calling.intervals import Thresholds, reduce_runs
+from .calling.levels import merge_levels
+from .errors import Interrupted
+from .inference.session import Model
+from .pipeline import Found, tile_levels, tile_runs
+from .reading.sequence import Reader, TileSequence, read_tile
+from .reading.tiles import Tile
+
+PIECE_SECONDS = 5.0
+"""How long a piece should keep one thread busy: what a kill can cost it, and what bookkeeping is spread over."""
+SHORTEST_SECONDS = 0.25
+"""Below this, sharing out more evenly costs more than it gains."""
+
+
+@dataclass(frozen=True)
+class Search:
+    """What to look for: with which of the worker's models, and by which thresholds (None: levels, not calls)."""
+
+    model: int
+    thresholds: Thresholds | None
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Consecutive tiles, and what to look for in them. Picklable."""
+
+    tiles: tuple[Tile, ...]
+    searches: tuple[Search, ...]
+
+    @property
+    def first(self) -> int:
+        return self.tiles[0].index
+
+    @property
+    def last(self) -> int:
+        """The index of the tile after the piece."""
+        return self.tiles[-1].index + 1
+
+    @property
+    def bases(self) -> int:
+        return sum(tile.bases for tile in self.tiles)
+
+    @property
+    def start(self) -> tuple[int, int]:
+        """Contig and position of its first base."""
+        interval = self.tiles[0].intervals[0]
+        return int(interval["contig"]), int(interval["start"])
+
+    @property
+    def end(self) -> tuple[int, int]:
+        """Contig and position where it ends."""
+        interval = self.tiles[-1].intervals[-1]
+        return int(interval["contig"]), int(interval["end"])
+
+    def contigs(self) -> np.ndarray:
+        """Numbers of the contigs it has intervals of, sorted, each once."""
+        return np.unique(np.concatenate([tile.intervals["contig"] for tile in self.tiles]))
+
+
+@dataclass(frozen=True)
+class PieceResult:
+    """What a piece yields: for each of its searches a RUN or LEVEL array in genome order, and counts.
+
+    Tiles [first, last); ``end``: contig and position where the piece ends; ``seconds``: how long one thread took;
+    ``kept``: an earlier run did it.
+    """
+
+    first: int
+    last: int
+    end: tuple[int, int]
+    bases: int
+    seconds: float
+    found: tuple[np.ndarray, ...]
+    windows: tuple[int, ...]
+    skipped: tuple[int, ...]
+    kept: bool = False
+
+
+def run_piece(
+    models: Sequence[Model] | Mapping[int, Model],
+    genome: Reader | None,
+    piece: Piece,
+    stop: threading.Event,
+    sequences: Sequence[TileSequence] | None = None,
+) -> PieceResult:
+    """Scan a piece on this thread. Each tile is read once, unless ``sequences`` holds them, and scanned by every model.
+
+    Raises `Interrupted` soon after ``stop`` is set.
+    """
+    started = time.perf_counter()
+    cards = [models[search.model].card for search in piece.searches]
+    parts: list[list[Found]] = [[] for _ in piece.searches]
+    for number, tile in enumerate(piece.tiles):
+        if stop.is_set():
+            raise Interrupted
+        sequence = read_tile(genome, tile, cards) if sequences is None else sequences[number]
+        for search, found in zip(piece.searches, parts, strict=True):
+            found.append(_scan_tile(models[search.model], tile, sequence, search.thresholds, stop))
+    return PieceResult(
+        piece.first,
+        piece.last,
+        piece.end,
+        piece.bases,
+        time.perf_counter() - started,
+        tuple(_joined(piece, search, found) for search, found in zip(piece.searches, parts, strict=True)),
+        tuple(sum(one.windows for one in found) for found in parts),
+        tuple(sum(one.skipped for one in found) for found in parts),
+    )
+
+
+def _scan_tile(
+    model: Model, tile: Tile, sequence: TileSequence, thresholds: Thresholds | None, stop: threading.Event
+) -> Found:
+    if thresholds is None:
+        return tile_levels(model, tile, sequence, stop)
+    return tile_runs(model, tile, sequence, thresholds.extend, stop)
+
+
+def _joined(piece: Piece, search: Search, parts: list[Found]) -> np.ndarray:
+    found = np.concatenate([one.found for one in parts])
+    if search.thresholds is None:
+        return merge_levels(found)
+    return reduce_runs(found, search.thresholds, piece.start, piece.end)
+
+
+class Pace:
+    """How many bases the next piece should have, so that it takes a thread some seconds.
+
+    ``slots``: pieces that are worked on at a time; ``most``: says how many bases a piece may have at most.
+    """
+
+    def __init__(self, slots: int, most: Callable[[], int]):
+        self.slots, self.most = slots, most
+        self._bases, self._seconds = 0, 0.0
+        self._lock = threading.Lock()
+
+    def heard(self, result: PieceResult) -> None:
+        """Learn from a finished piece; older ones count less and less."""
+        with self._lock:
+            self._bases = self._bases // 2 + result.bases
+            self._seconds = self._seconds / 2 + result.seconds
+
+    def wanted(self, remaining: int) -> int:
+        """Bases for the next piece of a genome with this many left; towards its end they shrink, to end together."""
+        with self._lock:
+            rate = self._bases / self._seconds if self._seconds else 0.0
+        shared = max(remaining / (2 * self.slots), SHORTEST_SECONDS * rate)
+        return int(min(PIECE_SECONDS * rate, shared, self.most()))
+
+
+@dataclass(frozen=True)
+class Finished:
+    """Tiles [first, last) that an earlier run has finished: to be read, not scanned."""
+
+    tiles: tuple[Tile, ...]
+
+    @property
+    def first(self) -> int:
+        return self.tiles[0].index
+
+    @property
+    def last(self) -> int:
+        return self.tiles[-1].index + 1
+
+
+def cut_pieces(
+    tiles: Iterator[Tile], bases: int, searches: tuple[Search, ...], finished: Mapping[int, int], pace: Pace
+) -> Iterator[Piece | Finished]:
+    """Pieces that hold all the tiles, in order; those that ``finished`` (first tile: tile after the last) has as such.
+
+    bases: of all the tiles. The sizes of the others follow the pace at the time when they are asked for.
+    """
+    held: list[Tile] = []
+    until: int | None = None
+    wanted = size = 0
+    for tile in tiles:
+        if until is None and tile.index in finished:
+            if held:
+                yield Piece(tuple(held), searches)
+                held = []
+            until = finished[tile.index]
+        if not held:
+            wanted, size = pace.wanted(bases), 0
+        held.append(tile)
+        size += tile.bases
+        bases -= tile.bases
+        if until is not None:
+            if tile.index + 1 == until:
+                yield Finished(tuple(held))
+                held, until = [], None
+        elif size >= wanted:
+            yield Piece(tuple(held), searches)
+            held = []
+    if held:
+        yield Piece(tuple(held), searches)

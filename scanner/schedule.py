@@ -1,0 +1,247 @@
+"""The pieces of many genomes as one stream over the workers, so that none waits while another genome has work left."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from .card import ModelCard
+from .errors import GenoscanError, OutputError, WorkersLost
+from .options import ScanOptions, thresholds_of
+from .pieces import Finished, Pace, Piece, PieceResult, Search, cut_pieces
+from .reading.genome import Genome, Warn, open_genome, warn_of_genome
+from .reading.regions import parse_regions
+from .reading.tiles import INTERVAL, cut_tiles, tile_size_for
+from .resume import Identity, PieceStore, identity_of, open_store
+from .workers import Workers, ordered_map
+
+TILES_PER_SLOT = 8
+MOST_BASES = {"bed": 2**25, "bedgraph": 2**19}
+"""Bases that a piece may have: what bounds the memory of its result, which for bedGraph may have a row a base."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One genome to be scanned.
+
+    models: which of the workers' models. outputs: a track for each of them (None: standard output). folder: where
+    its finished pieces are kept; None: nowhere.
+    """
+
+    sample: str
+    source: str
+    models: tuple[int, ...]
+    regions: tuple[str, ...] = ()
+    outputs: tuple[str | None, ...] = ()
+    folder: str | None = None
+
+
+@dataclass
+class OpenJob:
+    """A job whose genome is open."""
+
+    job: Job
+    genome: Genome
+    intervals: np.ndarray
+    searches: tuple[Search, ...]
+    options: ScanOptions
+    tile_size: int
+    cards: tuple[ModelCard, ...]
+    identity: Callable[[], Identity]
+    pace: Pace
+    tell: Warn
+    store: PieceStore | None = None
+    owns_genome: bool = False
+    failed: bool = False
+    ended: bool = False
+
+    @property
+    def bases(self) -> int:
+        """Bases to be scanned."""
+        return int((self.intervals["end"] - self.intervals["start"]).sum())
+
+    def close(self) -> None:
+        """Close the genome, if it is the job's; say so if finished pieces are kept."""
+        if self.owns_genome:
+            self.genome.close()
+        kept = self.store.close() if self.store is not None else 0
+        if kept:
+            pieces = f"{kept:,} finished piece{'s are' if kept > 1 else ' is'}"
+            self.tell(f"{self.store.folder}: {pieces} kept; the same command with --resume goes on from there")
+
+
+def intervals_of(genome: Genome, regions: Sequence[str]) -> np.ndarray:
+    """What is to be scanned as INTERVAL array in genome order: the regions, or every contig that has bases."""
+    if regions:
+        return parse_regions(regions, genome.names, genome.lengths, genome.source)
+    contigs = np.flatnonzero(genome.lengths)
+    intervals = np.zeros(len(contigs), dtype=INTERVAL)
+    intervals["contig"], intervals["end"] = contigs, genome.lengths[contigs]
+    return intervals
+
+
+def open_job(
+    job: Job, workers: Workers, options: ScanOptions, resume: bool = False, warn: Warn = warn_of_genome
+) -> OpenJob:
+    """Open a job's genome and the store of its finished pieces. Raises `GenoscanError` for what is wrong with them."""
+    genome = open_genome(job.source, warn=warn)
+    try:
+        opened = prepare(job, genome, workers, options, resume, warn)
+        opened.owns_genome = True
+        return opened
+    except BaseException:
+        genome.close()
+        raise
+
+
+def prepare(
+    job: Job, genome: Genome, workers: Workers, options: ScanOptions, resume: bool = False, warn: Warn = warn_of_genome
+) -> OpenJob:
+    """As `open_job`, for a genome that is open and stays open when the job is closed."""
+    models = [workers.models[number] for number in job.models]
+    intervals = intervals_of(genome, job.regions)
+    bases = int((intervals["end"] - intervals["start"]).sum())
+    # A small genome in tiles of the usual size would leave workers without work.
+    share = bases // (TILES_PER_SLOT * workers.slots)
+    most = MOST_BASES[options.format]
+    opened = OpenJob(
+        job,
+        genome,
+        intervals,
+        tuple(
+            Search(number, None if options.format == "bedgraph" else thresholds_of(model.card, options))
+            for number, model in zip(job.models, models, strict=True)
+        ),
+        options,
+        tile_size_for([(model.card, model.batch_size) for model in models], min(options.tile_size, share + 1)),
+        tuple(model.card for model in models),
+        lambda: identity_of(genome.digest(), models, options, job.regions),
+        Pace(workers.slots, lambda: min(most, workers.most_bases)),
+        warn,
+    )
+    if job.folder is not None:
+        opened.store = open_store(Path(job.folder), opened.identity, opened.tile_size, resume, warn)
+        opened.tile_size = opened.store.tile_size
+    return opened
+
+
+class _Step(NamedTuple):
+    """One thing for a thread to do. piece None: the job's beginning, or its end."""
+
+    job: OpenJob | GenoscanError
+    piece: Piece | Finished | None
+
+
+def job_results(
+    opening: Iterator[OpenJob | GenoscanError], workers: Workers
+) -> Iterator[tuple[OpenJob | GenoscanError, Iterator[PieceResult]]]:
+    """For each job, in order, its results in genome order; for one that could not be opened the error and nothing.
+
+    Jobs are closed when their turn is over, or with this generator. An iterator of results raises the `GenoscanError`
+    that a piece ended in; the job's other results are then skipped, and the next job comes as if nothing had happened.
+    `OutputError` and `WorkersLost` end everything.
+    """
+
+    def work(step: _Step, stop: threading.Event) -> tuple[_Step, PieceResult | GenoscanError | None]:
+        if step.piece is None or step.job.failed:
+            return step, None
+        try:
+            return step, _run(step.job, step.piece, workers, stop)
+        except (OutputError, WorkersLost):
+            raise
+        except GenoscanError as error:
+            return step, error
+
+    live: list[OpenJob] = []
+    try:
+        steps = _steps(opening, live)
+        with closing(ordered_map(work, steps, workers.slots, workers.interrupt)) as outcomes:
+            for step, _ in outcomes:
+                yield step.job, _results(step.job, outcomes)
+                if isinstance(step.job, OpenJob):
+                    step.job.failed = not step.job.ended
+                    while not step.job.ended:  # somebody stopped listening: let the job's other pieces pass by
+                        step.job.ended = next(outcomes)[0].piece is None
+                    live.remove(step.job)
+                    step.job.close()
+    finally:
+        for opened in live:
+            opened.close()
+
+
+def _steps(opening: Iterator[OpenJob | GenoscanError], live: list[OpenJob]) -> Iterator[_Step]:
+    with closing(opening):
+        for opened in opening:
+            if isinstance(opened, GenoscanError):
+                yield _Step(opened, None)
+                continue
+            live.append(opened)
+            yield _Step(opened, None)
+            tiles = cut_tiles(opened.intervals, opened.genome.lengths, opened.tile_size, opened.cards)
+            finished = dict(opened.store.finished) if opened.store else {}
+            for piece in cut_pieces(tiles, opened.bases, opened.searches, finished, opened.pace):
+                if opened.failed:
+                    break
+                yield _Step(opened, piece)
+            yield _Step(opened, None)
+
+
+def _results(job: OpenJob | GenoscanError, outcomes: Iterator) -> Iterator[PieceResult]:
+    if isinstance(job, GenoscanError):
+        return
+    for step, outcome in outcomes:
+        if step.piece is None:
+            job.ended = True
+            return
+        if isinstance(outcome, GenoscanError):
+            raise outcome
+        yield outcome
+
+
+def _run(job: OpenJob, piece: Piece | Finished, workers: Workers, stop: threading.Event) -> PieceResult:
+    if isinstance(piece, Finished):
+        kept = job.store.load(piece.first, piece.last)
+        if kept is not None:
+            return kept
+        piece = Piece(piece.tiles, job.searches)  # its file is damaged
+    result = workers.run(job.genome, piece, stop)
+    job.pace.heard(result)
+    if job.store is not None:
+        job.store.commit(result)
+    return result
+
+
+def opened_ahead(
+    jobs: Sequence[Job], workers: Workers, options: ScanOptions, resume: bool, warn: Warn
+) -> Iterator[OpenJob | GenoscanError]:
+    """The jobs, opened; while one is scanned the next is opened, which for compressed genomes takes a while."""
+
+    def opened(job: Job) -> OpenJob | GenoscanError:
+        try:
+            return open_job(job, workers, options, resume, warn)
+        except OutputError:
+            raise
+        except GenoscanError as error:
+            return error
+
+    pool = ThreadPoolExecutor(1, thread_name_prefix="genoscan-open")
+    ahead: Future | None = None
+    try:
+        for number in range(len(jobs)):
+            now = ahead or pool.submit(opened, jobs[number])
+            ahead = None
+            result = now.result()
+            if number + 1 < len(jobs):
+                ahead = pool.submit(opened, jobs[number + 1])
+            yield result
+    finally:
+        if ahead is not None and not ahead.cancel() and isinstance(ahead.result(), OpenJob):
+            ahead.result().close()
+        pool.shutdown(wait=True)
