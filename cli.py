@@ -38,6 +38,11 @@ def _warn(text: str) -> None:
     _say(f"warning: {text}")
 
 
+def _noted(text: str, error: BaseException) -> str:
+    """The text, and what was noted of the error on its way: work that is kept."""
+    return "; ".join([text, *getattr(error, "__notes__", [])])
+
+
 @contextmanager
 def _signals_raise() -> Iterator[None]:
     """SIGTERM and SIGHUP unwind the stack as Ctrl-C does, so that partial files and temporary folders go."""
@@ -76,7 +81,7 @@ def _guarded(function: Callable) -> Callable:
             with _signals_raise():
                 return function(*args, **kwargs)
         except GenoscanError as error:
-            _say(f"error: {error}")
+            _say(_noted(f"error: {error}", error))
             sys.exit(error.exit_code)
         except ModuleNotFoundError as error:
             extra = _EXTRAS.get((error.name or "").split(".")[0])
@@ -84,11 +89,11 @@ def _guarded(function: Callable) -> Callable:
                 raise
             _say(f"error: this command needs {error.name}: pip install 'genoscan[{extra}]'")
             sys.exit(1)
-        except KeyboardInterrupt:
-            _say("interrupted")
+        except KeyboardInterrupt as error:
+            _say(_noted("interrupted", error))
             sys.exit(130)
         except _Ended as ended:
-            _say(f"ended by {signal.Signals(ended.number).name}")
+            _say(_noted(f"ended by {signal.Signals(ended.number).name}", ended))
             sys.exit(128 + ended.number)
         except (ClosedPipe, BrokenPipeError):
             _drop_stdout()  # the reader (head, less) has what it wanted

@@ -152,7 +152,7 @@ def scan_samples(
         else:
             jobs = plan_folder(samples, numbers, cards, out_dir, settings.format)
         table = None if out_dir is None else Path(out_dir) / SUMMARY
-        return run_jobs(jobs, crew, settings, resume=resume, quiet=quiet, table=table)
+        return run_jobs(jobs, crew, settings, resume=resume, quiet=quiet, auto=device == "auto", table=table)
 
 
 def _warn(text: str) -> None:
@@ -163,17 +163,16 @@ def _require_sense(samples: Sequence[Sample], output: str | None, out_dir: str |
     """`UsageError` for a call that cannot mean anything."""
     if output is not None and out_dir is not None:
         raise UsageError("give -o for one track or --out-dir for several, not both")
-    names = [sample.name for sample in samples]
-    repeated = next((sample for sample in samples if names.count(sample.name) > 1), None)
-    if repeated is not None:
-        raise UsageError(
-            f"genome '{repeated.genome}': another genome has the same name '{repeated.name}'; name them apart"
-        )
     if out_dir is None and len(samples) * len(samples[0].models) > 1:
         models = _counted(len(samples[0].models), "model")
         raise UsageError(
             f"{_counted(len(samples), 'genome')} and {models}: name a folder for their tracks with --out-dir"
         )
+    seen: set[tuple[str, str]] = set()
+    for sample in samples:
+        if (sample.name, sample.genome) in seen:
+            raise UsageError(f"genome '{sample.genome}' is given twice")
+        seen.add((sample.name, sample.genome))
     if sum(sample.genome == "-" for sample in samples) > 1:
         raise UsageError("standard input can be read as one genome only")
     if resume and out_dir is None and is_stream(output):
@@ -185,10 +184,19 @@ def _counted(count: int, noun: str) -> str:
 
 
 def run_jobs(
-    jobs: Sequence[Job], workers: Workers, options: ScanOptions, *, resume: bool, quiet: bool, table: Path | None
+    jobs: Sequence[Job],
+    workers: Workers,
+    options: ScanOptions,
+    *,
+    resume: bool,
+    quiet: bool,
+    auto: bool,
+    table: Path | None,
 ) -> list[SummaryRow]:
     """Scan all jobs and return a row for each track. One that fails is named, the others go on; then `GenoscanError`
-    says which failed (of a single job its own error). ``table``: where the rows go."""
+    says which failed (of a single job its own error). ``table``: where the rows go. ``auto``: nobody chose the device.
+
+    What is raised has notes that tell which finished pieces are kept."""
     rows: dict[Job, list[SummaryRow]] = {}
     waiting: list[Job] = []
     failed: list[tuple[Job, GenoscanError]] = []
@@ -216,7 +224,8 @@ def run_jobs(
             waiting.append(job)
         except GenoscanError as error:
             fail(job, error)
-    opening = opened_ahead(waiting, workers, options, resume, _warn)
+    kept: list[str] = []
+    opening = opened_ahead(waiting, workers, options, resume, _warn, kept.append)
     try:
         with closing(job_results(opening, workers)) as opened_jobs:
             for job, (opened, results) in zip(waiting, opened_jobs, strict=True):
@@ -224,16 +233,24 @@ def run_jobs(
                     fail(job, opened)
                     continue
                 try:
-                    rows[job] = _scan_one(opened, results, workers, quiet)
+                    rows[job] = _scan_one(opened, results, workers, quiet, auto)
                 except (OutputError, WorkersLost):
                     raise
                 except GenoscanError as error:
                     fail(job, error)
+    except BaseException as error:
+        for note in kept:
+            error.add_note(note)
+        raise
     finally:
         if table is not None:
             write_table(table, [row for job in jobs for row in rows.get(job, [])])
     if len(jobs) == 1 and failed:
+        for note in kept:
+            failed[0][1].add_note(note)
         raise failed[0][1]
+    for note in kept:
+        say(note)
     if failed:
         listed = ", ".join(job.source for job, _ in failed)
         raise GenoscanError(f"{len(failed)} of {len(jobs)} genomes failed: {listed}; the other tracks are complete")
@@ -260,16 +277,18 @@ def _done_before(job: Job, workers: Workers, options: ScanOptions) -> list[Summa
     return rows
 
 
-def _scan_one(opened: OpenJob, results: Iterator, workers: Workers, quiet: bool) -> list[SummaryRow]:
+def _scan_one(opened: OpenJob, results: Iterator, workers: Workers, quiet: bool, auto: bool) -> list[SummaryRow]:
     job = opened.job
+    label = " ".join([job.sample, *(workers.models[number].card.name for number in job.models)])
     shown = not quiet and all(wants_bar(output) for output in job.outputs)
-    with progress_bar(job.sample, opened.bases, shown=shown) as on_bases:
+    with progress_bar(label, opened.bases, shown=shown) as on_bases:
         all_counts = write_tracks(opened, workers, results, on_bases)
     rows = []
     for number, output, counts in zip(job.models, job.outputs, all_counts, strict=True):
         model = workers.models[number]
         if not quiet:
-            say(summary_line(opened, model.card.name, model.device, workers.description, counts))
+            device = f"{model.device} (auto)" if auto else model.device
+            say(summary_line(opened, model.card.name, device, workers.description, counts))
         numbers = counts.bases, counts.calls, counts.called_bases, counts.mb_per_second
         rows.append(SummaryRow.complete(job.sample, job.source, model.card.name, output, *numbers))
     return rows

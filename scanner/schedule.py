@@ -56,7 +56,7 @@ class OpenJob:
     cards: tuple[ModelCard, ...]
     identity: Callable[[], Identity]
     pace: Pace
-    tell: Warn
+    tell: Callable[[str], None]
     store: PieceStore | None = None
     owns_genome: bool = False
     failed: bool = False
@@ -68,13 +68,13 @@ class OpenJob:
         return int((self.intervals["end"] - self.intervals["start"]).sum())
 
     def close(self) -> None:
-        """Close the genome, if it is the job's; say so if finished pieces are kept."""
+        """Close the genome, if it is the job's; tell if finished pieces are kept."""
         if self.owns_genome:
             self.genome.close()
         kept = self.store.close() if self.store is not None else 0
         if kept:
-            pieces = f"{kept:,} finished piece{'s are' if kept > 1 else ' is'}"
-            self.tell(f"{self.store.folder}: {pieces} kept; the same command with --resume goes on from there")
+            pieces = f"{kept:,} finished piece{'s are' if kept > 1 else ' is'} kept"
+            self.tell(f"{pieces} in {self.store.folder}: the same command with --resume goes on from there")
 
 
 def intervals_of(genome: Genome, regions: Sequence[str]) -> np.ndarray:
@@ -88,12 +88,18 @@ def intervals_of(genome: Genome, regions: Sequence[str]) -> np.ndarray:
 
 
 def open_job(
-    job: Job, workers: Workers, options: ScanOptions, resume: bool = False, warn: Warn = warn_of_genome
+    job: Job,
+    workers: Workers,
+    options: ScanOptions,
+    resume: bool = False,
+    warn: Warn = warn_of_genome,
+    tell: Callable[[str], None] = warn_of_genome,
 ) -> OpenJob:
-    """Open a job's genome and the store of its finished pieces. Raises `GenoscanError` for what is wrong with them."""
+    """Open a job's genome and the store of its finished pieces. ``tell`` hears of pieces that are kept when the job is
+    closed before it is complete. Raises `GenoscanError` for what is wrong with them."""
     genome = open_genome(job.source, warn=warn)
     try:
-        opened = prepare(job, genome, workers, options, resume, warn)
+        opened = prepare(job, genome, workers, options, resume, warn, tell)
         opened.owns_genome = True
         return opened
     except BaseException:
@@ -102,7 +108,13 @@ def open_job(
 
 
 def prepare(
-    job: Job, genome: Genome, workers: Workers, options: ScanOptions, resume: bool = False, warn: Warn = warn_of_genome
+    job: Job,
+    genome: Genome,
+    workers: Workers,
+    options: ScanOptions,
+    resume: bool = False,
+    warn: Warn = warn_of_genome,
+    tell: Callable[[str], None] = warn_of_genome,
 ) -> OpenJob:
     """As `open_job`, for a genome that is open and stays open when the job is closed."""
     models = [workers.models[number] for number in job.models]
@@ -124,7 +136,7 @@ def prepare(
         tuple(model.card for model in models),
         lambda: identity_of(genome.digest(), models, options, job.regions),
         Pace(workers.slots, lambda: min(most, workers.most_bases)),
-        warn,
+        tell,
     )
     if job.folder is not None:
         opened.store = open_store(Path(job.folder), opened.identity, opened.tile_size, resume, warn)
@@ -219,13 +231,18 @@ def _run(job: OpenJob, piece: Piece | Finished, workers: Workers, stop: threadin
 
 
 def opened_ahead(
-    jobs: Sequence[Job], workers: Workers, options: ScanOptions, resume: bool, warn: Warn
+    jobs: Sequence[Job],
+    workers: Workers,
+    options: ScanOptions,
+    resume: bool,
+    warn: Warn,
+    tell: Callable[[str], None],
 ) -> Iterator[OpenJob | GenoscanError]:
     """The jobs, opened; while one is scanned the next is opened, which for compressed genomes takes a while."""
 
     def opened(job: Job) -> OpenJob | GenoscanError:
         try:
-            return open_job(job, workers, options, resume, warn)
+            return open_job(job, workers, options, resume, warn, tell)
         except OutputError:
             raise
         except GenoscanError as error:

@@ -219,7 +219,8 @@ def test_several_genomes_and_models(folder):
     assert result.stdout == ""
     assert [SUMMARY.fullmatch(line) is not None for line in result.stderr.splitlines()] == [True] * 4
     stems = [f"{genome}.{model}.bed.gz" for genome in ("human", "mouse") for model in ("base-A", "gc")]
-    assert sorted(os.listdir("tracks")) == sorted(stem + end for stem in stems for end in ("", ".csi", ".json"))
+    files = [*(stem + end for stem in stems for end in ("", ".csi", ".json")), "summary.tsv"]
+    assert sorted(os.listdir("tracks")) == sorted(files)
     for genome in ("human", "mouse"):
         alone = commands.invoke("scan", f"{genome}.fa", "-m", "a.onnx", "-q").stdout_bytes
         assert gzip.decompress((folder / "tracks" / f"{genome}.base-A.bed.gz").read_bytes()) == alone
@@ -239,7 +240,8 @@ def test_bedgraph_tracks_have_their_own_ending(folder):
     )
     assert result.exit_code == 0
     assert sorted(os.listdir(folder / "tracks" / "of" / "today")) == [
-        f"human.gc.bedgraph.gz{ending}" for ending in ("", ".csi", ".json")
+        *(f"human.gc.bedgraph.gz{ending}" for ending in ("", ".csi", ".json")),
+        "summary.tsv",
     ]
 
 
@@ -248,11 +250,12 @@ def test_what_is_complete_stays_when_a_later_genome_is_bad(folder):
     arguments = ("scan", "human.fa", "mouse.fa", "-m", "a.onnx", "--out-dir", "tracks")
     result = commands.invoke(*arguments)
     assert result.exit_code == 1
-    first, second = result.stderr.splitlines()
+    first, second, third = result.stderr.splitlines()
     assert SUMMARY.fullmatch(first)
     assert second.startswith("genoscan: error: mouse.fa: record 'two' has '!' at position 4")
+    assert third == "genoscan: error: 1 of 2 genomes failed: mouse.fa; the other tracks are complete"
     kept = [f"human.base-A.bed.gz{ending}" for ending in ("", ".csi", ".json")]
-    assert sorted(os.listdir("tracks")) == kept
+    assert sorted(os.listdir("tracks")) == [*kept, "summary.tsv"]
     with pysam.BGZFile("tracks/human.base-A.bed.gz") as track:
         assert track.read() == commands.invoke("scan", "human.fa", "-m", "a.onnx", "-q").stdout_bytes
 
