@@ -21,6 +21,9 @@ PIECE_SECONDS = 5.0
 """How long a piece should keep one thread busy: what a kill can cost it, and what bookkeeping is spread over."""
 SHORTEST_SECONDS = 0.25
 """Below this, sharing out more evenly costs more than it gains."""
+MOST_BASES = 2**25
+MOST_ROWS = 2**18
+"""Runs or levels that a piece should have in its result at most: about 10 MB. What is noisy comes in small pieces."""
 
 
 @dataclass(frozen=True)
@@ -60,12 +63,16 @@ class Piece:
     @property
     def end(self) -> tuple[int, int]:
         """Contig and position where it ends."""
-        interval = self.tiles[-1].intervals[-1]
-        return int(interval["contig"]), int(interval["end"])
+        return _end_of(self.tiles[-1])
 
     def contigs(self) -> np.ndarray:
         """Numbers of the contigs it has intervals of, sorted, each once."""
         return np.unique(np.concatenate([tile.intervals["contig"] for tile in self.tiles]))
+
+
+def _end_of(tile: Tile) -> tuple[int, int]:
+    interval = tile.intervals[-1]
+    return int(interval["contig"]), int(interval["end"])
 
 
 @dataclass(frozen=True)
@@ -100,22 +107,22 @@ def run_piece(
     """
     started = time.perf_counter()
     cards = [models[search.model].card for search in piece.searches]
-    parts: list[list[Found]] = [[] for _ in piece.searches]
+    parts = [_Parts(search, piece.start) for search in piece.searches]
     for number, tile in enumerate(piece.tiles):
         if stop.is_set():
             raise Interrupted
         sequence = read_tile(genome, tile, cards) if sequences is None else sequences[number]
-        for search, found in zip(piece.searches, parts, strict=True):
-            found.append(_scan_tile(models[search.model], tile, sequence, search.thresholds, stop))
+        for part in parts:
+            part.add(_scan_tile(models[part.search.model], tile, sequence, part.search.thresholds, stop), _end_of(tile))
     return PieceResult(
         piece.first,
         piece.last,
         piece.end,
         piece.bases,
         time.perf_counter() - started,
-        tuple(_joined(piece, search, found) for search, found in zip(piece.searches, parts, strict=True)),
-        tuple(sum(one.windows for one in found) for found in parts),
-        tuple(sum(one.skipped for one in found) for found in parts),
+        tuple(part.reduced(piece.end) for part in parts),
+        tuple(part.windows for part in parts),
+        tuple(part.skipped for part in parts),
     )
 
 
@@ -127,22 +134,41 @@ def _scan_tile(
     return tile_runs(model, tile, sequence, thresholds.extend, stop)
 
 
-def _joined(piece: Piece, search: Search, parts: list[Found]) -> np.ndarray:
-    found = np.concatenate([one.found for one in parts])
-    if search.thresholds is None:
-        return merge_levels(found)
-    return reduce_runs(found, search.thresholds, piece.start, piece.end)
+class _Parts:
+    """What one search has found so far in the tiles of a piece; reduced now and then, so that it stays small."""
+
+    def __init__(self, search: Search, start: tuple[int, int]):
+        self.search = search
+        self.windows = self.skipped = 0
+        self._start, self._parts, self._rows, self._limit = start, [], 0, MOST_ROWS
+
+    def add(self, found: Found, end: tuple[int, int]) -> None:
+        self.windows += found.windows
+        self.skipped += found.skipped
+        self._parts.append(found.found)
+        self._rows += len(found.found)
+        if self._rows > self._limit:
+            self._parts = [self.reduced(end)]
+            self._rows = len(self._parts[0])
+            self._limit = max(MOST_ROWS, 2 * self._rows)
+
+    def reduced(self, end: tuple[int, int]) -> np.ndarray:
+        """What later stages need of all that was found up to ``end``."""
+        found = np.concatenate(self._parts)
+        if self.search.thresholds is None:
+            return merge_levels(found)
+        return reduce_runs(found, self.search.thresholds, self._start, end)
 
 
 class Pace:
-    """How many bases the next piece should have, so that it takes a thread some seconds.
+    """How many bases the next piece should have, so that it takes a thread some seconds and its result little memory.
 
     ``slots``: pieces that are worked on at a time; ``most``: says how many bases a piece may have at most.
     """
 
-    def __init__(self, slots: int, most: Callable[[], int]):
+    def __init__(self, slots: int, most: Callable[[], int] = lambda: MOST_BASES):
         self.slots, self.most = slots, most
-        self._bases, self._seconds = 0, 0.0
+        self._bases, self._seconds, self._rows = 0, 0.0, 0
         self._lock = threading.Lock()
 
     def heard(self, result: PieceResult) -> None:
@@ -150,13 +176,15 @@ class Pace:
         with self._lock:
             self._bases = self._bases // 2 + result.bases
             self._seconds = self._seconds / 2 + result.seconds
+            self._rows = self._rows // 2 + sum(map(len, result.found))
 
     def wanted(self, remaining: int) -> int:
         """Bases for the next piece of a genome with this many left; towards its end they shrink, to end together."""
         with self._lock:
             rate = self._bases / self._seconds if self._seconds else 0.0
+            most = min(MOST_BASES, self.most(), MOST_ROWS * self._bases / max(1, self._rows))
         shared = max(remaining / (2 * self.slots), SHORTEST_SECONDS * rate)
-        return int(min(PIECE_SECONDS * rate, shared, self.most()))
+        return int(min(PIECE_SECONDS * rate, shared, most))
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,6 @@ from .resume import Identity, PieceStore, identity_of, open_store
 from .workers import Workers, ordered_map
 
 TILES_PER_SLOT = 8
-MOST_BASES = {"bed": 2**25, "bedgraph": 2**19}
-"""Bases that a piece may have: what bounds the memory of its result, which for bedGraph may have a row a base."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +120,6 @@ def prepare(
     bases = int((intervals["end"] - intervals["start"]).sum())
     # A small genome in tiles of the usual size would leave workers without work.
     share = bases // (TILES_PER_SLOT * workers.slots)
-    most = MOST_BASES[options.format]
     opened = OpenJob(
         job,
         genome,
@@ -135,10 +132,11 @@ def prepare(
         tile_size_for([(model.card, model.batch_size) for model in models], min(options.tile_size, share + 1)),
         tuple(model.card for model in models),
         lambda: identity_of(genome.digest(), models, options, job.regions),
-        Pace(workers.slots, lambda: min(most, workers.most_bases)),
+        Pace(workers.slots, lambda: workers.most_bases),
         tell,
     )
     if job.folder is not None:
+        genome.start_digest()  # the manifest needs it soon
         opened.store = open_store(Path(job.folder), opened.identity, opened.tile_size, resume, warn)
         opened.tile_size = opened.store.tile_size
     return opened

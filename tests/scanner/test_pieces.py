@@ -1,14 +1,27 @@
 """Pieces: however tiles are put together, what is found is the same; sizes follow the pace."""
 
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import toys
+from commands import scan_file
 from hypothesis import given
 from hypothesis import strategies as st
 
 from genoscan.scanner.calling.intervals import RUN, Caller, Thresholds, in_genome_order, reduce_runs
-from genoscan.scanner.pieces import PIECE_SECONDS, Finished, Pace, Piece, PieceResult, Search, cut_pieces
+from genoscan.scanner.pieces import (
+    MOST_BASES,
+    MOST_ROWS,
+    PIECE_SECONDS,
+    Finished,
+    Pace,
+    Piece,
+    PieceResult,
+    Search,
+    cut_pieces,
+)
 from genoscan.scanner.reading.tiles import INTERVAL, Tile
 
 
@@ -64,12 +77,16 @@ def test_a_piece_knows_where_it_begins_and_ends():
 
 
 def test_pieces_grow_to_some_seconds_of_work_and_shrink_at_the_end():
-    pace = Pace(slots=4, most=lambda: 10**9)
+    pace = Pace(slots=4)
     assert pace.wanted(10**12) == 0  # nothing is known: one tile
     pace.heard(result(1_000_000, 0.1))
-    assert pace.wanted(10**12) == pytest.approx(10_000_000 * PIECE_SECONDS, rel=0.01)
-    assert pace.wanted(80_000_000) == pytest.approx(80_000_000 / 8, rel=0.01)
-    assert pace.wanted(1000) == pytest.approx(10_000_000 * 0.25, rel=0.01)  # not so small that overheads count
+    assert pace.wanted(10**12) == MOST_BASES
+    pace.heard(result(1_000_000, 10.0))
+    pace.heard(result(1_000_000, 10.0))
+    rate = 1_750_000 / 15.025
+    assert pace.wanted(10**12) == pytest.approx(rate * PIECE_SECONDS, rel=0.01)
+    assert pace.wanted(800_000) == pytest.approx(800_000 / 8, rel=0.01)
+    assert pace.wanted(1000) == pytest.approx(rate * 0.25, rel=0.01)  # not so small that overheads count
 
 
 def test_pieces_are_never_larger_than_their_results_allow():
@@ -78,17 +95,23 @@ def test_pieces_are_never_larger_than_their_results_allow():
     assert pace.wanted(10**12) == 5000
 
 
+def test_what_is_noisy_comes_in_small_pieces():
+    pace = Pace(slots=1)
+    pace.heard(replace(result(10**6, 0.01), found=(np.zeros(300_000, RUN), np.zeros(200_000, RUN))))
+    assert pace.wanted(10**12) == pytest.approx(2 * MOST_ROWS, rel=0.01)
+
+
 def test_the_pace_forgets():
-    pace = Pace(slots=1, most=lambda: 10**12)
+    pace = Pace(slots=1)
     for _ in range(10):
-        pace.heard(result(10**9, 1.0))
+        pace.heard(result(10**7, 1.0))
     for _ in range(30):
         pace.heard(result(10**6, 1.0))
     assert pace.wanted(10**15) == pytest.approx(PIECE_SECONDS * 10**6, rel=0.1)
 
 
 def test_the_pace_may_be_heard_by_many_threads():
-    pace = Pace(slots=1, most=lambda: 10**12)
+    pace = Pace(slots=1)
     threads = [threading.Thread(target=lambda: [pace.heard(result(1000, 0.001)) for _ in range(500)]) for _ in range(4)]
     for thread in threads:
         thread.start()
@@ -157,3 +180,16 @@ def test_weak_runs_inside_of_a_piece_are_dropped_and_at_its_edges_kept():
     runs = runs_of([(0, 0, 0, 5, 40), (0, 0, 50, 5, 40), (0, 0, 95, 5, 40), (0, 0, 70, 5, 70)])
     reduced = reduce_runs(runs, Thresholds(60, 30, 3, 1), (0, 0), (0, 100))
     assert reduced["start"].tolist() == [0, 70, 95]
+
+
+@pytest.mark.parametrize("rows", [1, 50, 10**6])
+def test_reducing_on_the_way_changes_nothing(tmp_path, monkeypatch, rows):
+    letters = np.random.default_rng(5).choice(list("ACGT"), 30_000)
+    (tmp_path / "a.fa").write_text(">one\n" + "".join(letters[:20_000]) + "\n>two\n" + "".join(letters[20_000:]) + "\n")
+    model = toys.write(tmp_path / "a.onnx", toys.base_model("A", 64, 16, strand="both"))
+    scan_file(tmp_path / "a.fa", model, tmp_path / "whole.bed", tile_size=10**6)
+    monkeypatch.setattr("genoscan.scanner.pieces.MOST_ROWS", rows)
+    monkeypatch.setattr("genoscan.scanner.pieces.Pace.wanted", lambda *_: 12_000)
+    scan_file(tmp_path / "a.fa", model, tmp_path / "cut.bed", tile_size=1000)
+    assert (tmp_path / "cut.bed").read_bytes() == (tmp_path / "whole.bed").read_bytes()
+    assert (tmp_path / "cut.bed").read_bytes().count(b"\n") > 10_000
