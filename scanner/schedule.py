@@ -172,7 +172,7 @@ def job_results(
     live: list[OpenJob] = []
     try:
         steps = _steps(opening, live)
-        with closing(ordered_map(work, steps, workers.slots, workers.interrupt)) as outcomes:
+        with closing(ordered_map(work, steps, workers.slots, workers.interrupt, _is_work)) as outcomes:
             for step, _ in outcomes:
                 yield step.job, _results(step.job, outcomes)
                 if isinstance(step.job, OpenJob):
@@ -201,6 +201,10 @@ def _steps(opening: Iterator[OpenJob | GenoscanError], live: list[OpenJob]) -> I
                     break
                 yield _Step(opened, piece)
             yield _Step(opened, None)
+
+
+def _is_work(step: _Step) -> bool:
+    return step.piece is not None
 
 
 def _results(job: OpenJob | GenoscanError, outcomes: Iterator) -> Iterator[PieceResult]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 from .batch import Sample
@@ -22,26 +21,24 @@ def read_sheet(path: str, models: tuple[str, ...] = ()) -> list[Sample]:
     Raises UsageError naming the sheet and the line.
     """
     try:
-        lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
+        text = Path(path).read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         raise UsageError(f"{path}: is not a text file in UTF-8: expected a table separated by tabs") from None
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror or error}") from None
-    numbered = [(number, line) for number, line in enumerate(lines, 1) if line.strip() and not line.startswith("#")]
-    try:
-        cells = list(csv.reader((line for _, line in numbered), delimiter="\t", strict=True))
-    except csv.Error as error:
-        raise UsageError(f"{path}: is not a table separated by tabs: {error}") from None
+    lines = [line.rstrip("\r") for line in text.split("\n")]
+    cells = [(number, line.split("\t")) for number, line in enumerate(lines, 1) if line.strip() and line[0] != "#"]
     if not cells:
         raise UsageError(f"{path}: is empty: expected a line with the columns {', '.join(COLUMNS)}")
-    header = [name.strip() for name in cells[0]]
+    (first, names), *rows = cells
+    header = [name.strip() for name in names]
     unknown = [name for name in header if name not in COLUMNS]
     missing = [name for name in REQUIRED if name not in header]
     if unknown or missing or len(set(header)) < len(header):
         problem = f"no column '{missing[0]}'" if missing else f"column '{unknown[0]}'" if unknown else "a column twice"
-        raise UsageError(f"{path} line {numbered[0][0]}: {problem}; the columns are {', '.join(COLUMNS)}")
+        raise UsageError(f"{path} line {first}: {problem}; the columns are {', '.join(COLUMNS)}")
     samples: dict[str, Sample] = {}
-    for (number, _), row in zip(numbered[1:], cells[1:], strict=True):
+    for number, row in rows:
         sample = _sample(f"{path} line {number}", header, row, models)
         if sample.name in samples:
             raise UsageError(f"{path} line {number}: sample '{sample.name}' is there twice")

@@ -10,7 +10,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Protocol, TypeVar
 
 from .inference.session import Model, ModelFile
@@ -63,8 +63,11 @@ def ordered_map(
     items: Iterable[Item],
     threads: int,
     interrupt: Callable[[], None] = lambda: None,
+    is_work: Callable[[Item], bool] = lambda _: True,
 ) -> Iterator[Result]:
     """Results in the order of the items; at most two items a thread are in flight, so memory stays flat.
+
+    Items that are no work do not count: ``function`` is called for them when it is their turn.
 
     ``function`` also gets an event that is set when the results are no longer wanted (an error, Ctrl-C, a closed
     generator): it should look at it now and then and raise. ``interrupt`` is called after that, to end what does not
@@ -72,15 +75,23 @@ def ordered_map(
     """
     stop = threading.Event()
     pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="genoscan")
-    flying: deque = deque()
-    complete = False
+    flying: deque[tuple[Item, Future | None]] = deque()
+    busy, complete = 0, False
+
+    def next_result() -> Result:
+        item, future = flying.popleft()
+        return function(item, stop) if future is None else future.result()
+
     try:
         for item in items:
-            flying.append(pool.submit(function, item, stop))
-            if len(flying) >= 2 * threads:
-                yield flying.popleft().result()
+            future = pool.submit(function, item, stop) if is_work(item) else None
+            flying.append((item, future))
+            busy += future is not None
+            while flying and (busy >= 2 * threads or flying[0][1] is None):
+                busy -= flying[0][1] is not None
+                yield next_result()
         while flying:
-            yield flying.popleft().result()
+            yield next_result()
         complete = True
     finally:
         stop.set()

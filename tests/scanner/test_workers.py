@@ -103,3 +103,26 @@ def test_a_generator_that_was_never_started_starts_nothing():
     results = ordered_map(lambda item, _: item, iter([1]), 2)
     assert threads_of_ours() == []
     results.close()
+
+
+@settings(max_examples=30)
+@given(kinds=st.lists(st.booleans(), max_size=30), threads=st.integers(1, 4))
+def test_what_is_no_work_keeps_its_place_and_takes_no_room(kinds, threads):
+    taken, called = 0, []
+
+    def items():
+        nonlocal taken
+        for number, work in enumerate(kinds):
+            taken += work
+            yield number, work
+
+    def function(item, _):
+        called.append((item[0], threading.current_thread() is threading.main_thread()))
+        return item[0]
+
+    given_back = 0
+    for expected, result in enumerate(ordered_map(function, items(), threads, is_work=lambda item: item[1])):
+        assert result == expected
+        assert taken - given_back <= 2 * threads
+        given_back += kinds[result]
+    assert sorted(called) == [(number, not work) for number, work in enumerate(kinds)]
