@@ -25,6 +25,7 @@ from ..errors import GenoscanError
 from .fasta import (
     CODES,
     NO_CODE,
+    PROTEIN_SAMPLE,
     Layout,
     check_records,
     is_protein,
@@ -80,7 +81,9 @@ class Genome:
             first = int(np.argmax(codes == NO_CODE))
             raise letter_error(self.source, self.names[contig], start + first + 1, letters[first])
         if start == 0 and is_protein(letters):
-            raise protein_error(self.source, self.names[contig])
+            sample = min(int(self.lengths[contig]), PROTEIN_SAMPLE)
+            if end >= sample or is_protein(self._read(contig, 0, sample)):  # a short piece may just begin oddly
+                raise protein_error(self.source, self.names[contig])
         return codes
 
     def _read(self, contig: int, start: int, end: int) -> bytearray:
