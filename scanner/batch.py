@@ -16,7 +16,7 @@ from .errors import GenoscanError, OutputError, UsageError, WorkersLost
 from .options import ScanOptions, only_channel
 from .progress import progress_bar, readable_bases, say, wants_bar
 from .reading.genome import same_genome
-from .resume import identity_of
+from .resume import discard_store, identity_of
 from .schedule import Job, OpenJob, job_results, opened_ahead
 from .staffing import Staff, hire
 from .tracks import Counts, write_tracks
@@ -216,6 +216,8 @@ def run_jobs(
         done = _done_before(job, workers, options) if resume else None
         if done is not None:
             rows[job] = done
+            if job.folder is not None:
+                discard_store(Path(job.folder))
             if not quiet:
                 say(f"{job.source}: is complete already")
             continue

@@ -167,6 +167,17 @@ def open_store(
     return PieceStore(folder, held, identity, tile_size, finished)
 
 
+def discard_store(folder: Path) -> None:
+    """Remove what is left in ``folder`` of a scan that was killed when its tracks were complete, if anything is."""
+    if not folder.is_dir():
+        return
+    with file_errors(folder):
+        held = hold(folder / "lock")
+    if held is not None:
+        shutil.rmtree(folder, ignore_errors=True)
+        held.release()
+
+
 def _pieces_in(folder: Path) -> dict[int, int]:
     if not (folder / MANIFEST).exists():
         return {}
