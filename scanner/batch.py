@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -243,10 +243,12 @@ def run_jobs(
     except BaseException as error:
         for note in kept:
             error.add_note(note)
-        raise
-    finally:
         if table is not None:
-            write_table(table, [row for job in jobs for row in rows.get(job, [])])
+            with suppress(OutputError):  # the first trouble is the one to tell
+                write_table(table, [row for job in jobs for row in rows.get(job, [])])
+        raise
+    if table is not None:
+        write_table(table, [row for job in jobs for row in rows[job]])
     if len(jobs) == 1 and failed:
         for note in kept:
             failed[0][1].add_note(note)
