@@ -38,7 +38,7 @@ specs = st.builds(
     stride=st.integers(1, 15),
     letters=st.permutations("ACGT").map("".join),
     offset=st.integers(0, 1000),
-    unknown=st.integers(0, 2**31 - 1),
+    unknown=st.integers(0, 2**40),
     prefix=st.lists(st.integers(0, 9), max_size=2).map(tuple),
     suffix=st.lists(st.integers(0, 9), max_size=2).map(tuple),
 )
