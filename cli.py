@@ -14,7 +14,7 @@ from functools import wraps
 import click
 
 from . import __version__
-from .scanner.errors import ClosedPipe, GenoscanError
+from .scanner.errors import ClosedPipe, GenoscanError, one_line
 
 _HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
@@ -33,8 +33,7 @@ class _Ended(BaseException):
 
 
 def _say(text: str) -> None:
-    line = text.replace("\n", " ")  # one line, whatever a file is called
-    click.echo(f"genoscan: {line}", err=True)
+    click.echo(f"genoscan: {one_line(text)}", err=True)
 
 
 def _warn(text: str) -> None:
@@ -281,7 +280,9 @@ def show_model(name: str) -> None:
 @_device
 @_threads
 @_batch
-@click.option("--seconds", type=click.FloatRange(0.1), default=6.0, show_default=True, help="Time for each stage.")
+@click.option(
+    "--seconds", type=click.FloatRange(0.1, 3600), default=6.0, show_default=True, help="Time for each stage."
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout instead of the table.")
 @_guarded
 def bench(model, genome, device, threads, batch_size, seconds, as_json):

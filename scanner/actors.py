@@ -92,6 +92,7 @@ class RayWorkers:
         self._team: set[_Hired] = set()
         self._lock = threading.Lock()
         self._failure: GenoscanError | None = None
+        self._declined = False
         self._closing = threading.Event()
         for _ in range(staffing.workers):
             self._hire()
@@ -187,9 +188,10 @@ class RayWorkers:
                 return hired
 
     def _hire(self) -> None:
-        actor = self._kind.remote()
         with self._lock:
-            self._starting[actor.prepare.remote(*self._given)] = _Hired(actor)
+            if not self._closing.is_set():
+                actor = self._kind.remote()
+                self._starting[actor.prepare.remote(*self._given)] = _Hired(actor)
 
     def _replace(self, hired: _Hired) -> None:
         with self._lock:
@@ -234,16 +236,18 @@ class RayWorkers:
         try:
             said = self._ray.get(answer)
         except self._ray.exceptions.RayTaskError as error:
-            said = WorkersLost(f"a Ray worker could not start: {' '.join(str(error.cause).split())[:200]}")
-        except self._ray.exceptions.RayError:  # it or its node died while starting
-            self._closing.wait(1.0)
-            self._hire()
-            return
+            said = WorkersLost(f"a Ray worker could not start: {_last_line(error)}")
+        except self._ray.exceptions.RayError as error:
+            if not getattr(error, "actor_init_failed", False):  # it or its node died while starting
+                self._closing.wait(1.0)
+                self._hire()
+                return
+            said = WorkersLost(f"a Ray worker could not start: {_last_line(error)}; install the same on all nodes")
         here = package_versions()["genoscan"]
         if isinstance(said, str) and said != here:
-            said = GenoscanError(f"a Ray worker has genoscan {said}, this is {here}: install the same on all nodes")
+            said = WorkersLost(f"a Ray worker has genoscan {said}, this is {here}: install the same on all nodes")
         if isinstance(said, GenoscanError):
-            self._failure = said if isinstance(said, WorkersLost) else WorkersLost(f"a Ray worker says: {said}")
+            self._decline(hired, said)
             return
         with self._lock:
             if self._closing.is_set():
@@ -252,9 +256,25 @@ class RayWorkers:
         for _ in range(self._staffing.threads):
             self._seats.put(hired)
 
+    def _decline(self, hired: _Hired, reason: GenoscanError) -> None:
+        """A worker that cannot work ends the scan, unless others do: then it is one bad node, and they go on."""
+        with suppress(Exception):
+            self._ray.kill(hired.actor)
+        if not self._team:
+            self._failure = reason
+        elif not self._declined:
+            self._declined = True
+            self._warn(f"goes on without some of its Ray workers: {reason}")
+
     def _needs(self) -> str:
         gpus = f" and {self._staffing.gpus:g} GPU" if self._staffing.gpus else ""
         return f"each needs {self._staffing.cpus:g} CPUs{gpus}"
+
+
+def _last_line(error: Exception) -> str:
+    """What a traceback that came from another process ends in."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1][:200] if lines else type(error).__name__
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from .options import ScanOptions, only_channel
 from .progress import progress_bar, readable_bases, say, wants_bar
 from .reading.genome import same_genome
 from .resume import discard_store, identity_of
-from .schedule import Job, OpenJob, job_results, opened_ahead
+from .schedule import Job, OpenJob, Run, job_results, opened_ahead
 from .staffing import Staff, hire
 from .tracks import Counts, write_tracks
 from .workers import Workers
@@ -227,7 +227,7 @@ def run_jobs(
         except GenoscanError as error:
             fail(job, error)
     kept: list[str] = []
-    opening = opened_ahead(waiting, workers, options, resume, _warn, kept.append)
+    opening = opened_ahead(waiting, workers, options, Run(resume, _warn, kept.append))
     try:
         with closing(job_results(opening, workers)) as opened_jobs:
             for job, (opened, results) in zip(waiting, opened_jobs, strict=True):

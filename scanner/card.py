@@ -16,9 +16,11 @@ from .errors import GenoscanError
 CARD_KEY = "genoscan"
 
 _LARGEST_WINDOW = 2**27
+_LARGEST_NUMBER = 2**53  # whole numbers to here are safe in JSON, and sums of them in int64
 _SCORE_STEP = 0.0001  # scores are kept in ten-thousandths
 _BED_NAME = r"^[\x20-\x7e]{1,255}$"  # BED v1: what a name column may hold
 Score = Annotated[float, Field(ge=-200_000, le=200_000)]
+Token = Annotated[int, Field(ge=0, le=_LARGEST_NUMBER)]
 
 
 class _Part(BaseModel):
@@ -29,7 +31,7 @@ class SpectrumInput(_Part):
     """Lag spectrum (`encoding.spectrum`): one tensor uint8 (batch, window // 16, features)."""
 
     kind: Literal["spectrum"] = "spectrum"
-    lags: int = Field(gt=0, multiple_of=64, description="largest lag in bases")
+    lags: int = Field(gt=0, le=_LARGEST_WINDOW, multiple_of=64, description="largest lag in bases")
 
 
 class KmerInput(_Part):
@@ -41,12 +43,14 @@ class KmerInput(_Part):
 
     kind: Literal["kmer"] = "kmer"
     k: int = Field(ge=1, le=12)
-    stride: int = Field(ge=1, description="bases from one token to the next; 1 = overlapping, k = side by side")
+    stride: int = Field(
+        ge=1, le=_LARGEST_WINDOW, description="bases from one token to the next; 1 = overlapping, k = side by side"
+    )
     letters: str = Field(default="ACGT", pattern="^[ACGT]{4}$")
-    offset: int = Field(default=0, ge=0)
-    unknown: int = Field(ge=0)
-    prefix: tuple[int, ...] = ()
-    suffix: tuple[int, ...] = ()
+    offset: Token = 0
+    unknown: Token
+    prefix: tuple[Token, ...] = ()
+    suffix: tuple[Token, ...] = ()
 
 
 class NucleotideInput(_Part):
@@ -73,8 +77,10 @@ class Calling(_Part):
 
     threshold: Score = Field(description="a call holds at least one bin that scores this or more")
     extend: Score = Field(description="a call reaches as far as bins score this or more; at most the threshold")
-    gap: int = Field(default=0, ge=0, description="intervals at most this many bases apart are one call")
-    min_length: int = Field(default=1, ge=1)
+    gap: int = Field(
+        default=0, ge=0, le=_LARGEST_NUMBER, description="intervals at most this many bases apart are one call"
+    )
+    min_length: int = Field(default=1, ge=1, le=_LARGEST_NUMBER)
 
 
 class Track(_Part):
@@ -82,7 +88,7 @@ class Track(_Part):
 
     name: str = Field(default="", pattern=f"^$|{_BED_NAME}")
     score_range: tuple[Score, Score] = (0.0, 1.0)
-    color: str = Field(default="0,0,0", pattern=r"^\d{1,3},\d{1,3},\d{1,3}$")
+    color: str = Field(default="0,0,0", pattern=r"^[0-9]{1,3},[0-9]{1,3},[0-9]{1,3}$")
 
 
 class Provenance(_Part):

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import secrets
 import signal
+import socket
 import sys
+import tempfile
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
 from pathlib import Path
+from typing import TextIO
 
 import psutil
 
-from .errors import GenoscanError
+from .errors import GenoscanError, UsageError
 from .inference.devices import available_threads
 from .staffing import Node
 from .temporary import temporary_folder
@@ -22,11 +27,18 @@ from .temporary import temporary_folder
 LONGEST_SOCKET_FOLDER = 40
 """Ray keeps sockets some 65 characters below its folder, and a socket's path may have 107."""
 OBJECT_STORE = 256 * 2**20
-"""Bytes; only sequences for nodes that do not see the genome's file go through it."""
-
-
+"""Bytes; models, large results and sequences for nodes that do not see the genome's file go through it. What does not
+fit goes to files in Ray's folder."""
 END_SECONDS = 5.0
 """How long Ray's processes have to end by themselves."""
+ANSWER_SECONDS = 20.0
+"""How long a cluster's head may take to be there: jobs start it just before the scan."""
+
+_QUIET = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # a worker without a GPU of its own keeps CUDA_VISIBLE_DEVICES
+    "RAY_ENABLE_AUTO_CONNECT": "0",  # no call may start a cluster by itself
+}
 
 
 class _BytesOnly:
@@ -45,43 +57,121 @@ class _BytesOnly:
 @contextmanager
 def ray_cluster(address: str | None) -> Iterator[list[Node]]:
     """Connect to the cluster at ``address`` ('auto': the one that runs here), or start one on this machine (None), of
-    as many CPUs as this process may use. Gives its nodes. `GenoscanError` where there is none."""
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    if address is None:  # nobody else may give our cluster work, and no token is left in the user's home
-        os.environ["RAY_AUTH_MODE"], os.environ["RAY_AUTH_TOKEN"] = "token", secrets.token_hex(32)
+    as many CPUs as this process may use. Gives its nodes.
+
+    A program that is connected to a cluster already keeps that one. `GenoscanError` where there is none.
+    """
+    with ExitStack() as stack:
+        stack.enter_context(_environment({name: os.environ.get(name, value) for name, value in _QUIET.items()}))
+        if address is None:  # nobody else may give our cluster work, and no token is left in the user's home
+            token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+            stack.enter_context(_environment(token))
+        else:
+            _require_answer(address)
+            # Tries, of 40 s each, at a port that is not a cluster's.
+            stack.enter_context(_environment({"RAY_gcs_server_port_wait_time_s": "1"}))
+        import ray
+
+        if not ray.is_initialized():
+            stack.enter_context(redirect_stdout(_BytesOnly(sys.stdout)))
+            _connect(address, stack)
+        alive = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        yield [Node(one.get("CPU", 0.0), one.get("GPU", 0.0)) for one in alive]
+
+
+def _connect(address: str | None, stack: ExitStack) -> None:
+    """Connect as `ray_cluster` does; ``stack`` gets what ends it."""
     import ray
 
     logging.getLogger("ray").setLevel(logging.CRITICAL)
-    quiet = {"log_to_driver": False, "configure_logging": False, "logging_level": logging.CRITICAL}
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    with ExitStack() as stack:
-        stack.enter_context(redirect_stdout(_BytesOnly(sys.stdout)))
+    options = {"log_to_driver": False, "configure_logging": False, "logging_level": logging.CRITICAL}
+    if address is None:
+        folder = stack.enter_context(_short_folder())
+        stack.enter_context(_children_end(ray.shutdown))
+        options |= {"num_cpus": available_threads(), "include_dashboard": False, "_temp_dir": str(folder)}
+        options["object_store_memory"] = OBJECT_STORE
+    else:
+        stack.callback(ray.shutdown)
+    with tempfile.TemporaryFile("w+", errors="replace") as log:
         try:
-            if address is None:
-                folder = stack.enter_context(_short_folder())
-                stack.enter_context(_children_end(ray.shutdown))
-                ray.init(
-                    address="local",
-                    num_cpus=available_threads(),
-                    include_dashboard=False,
-                    object_store_memory=OBJECT_STORE,
-                    _temp_dir=str(folder),
-                    **quiet,
-                )
-            else:
-                stack.callback(ray.shutdown)
-                ray.init(address=address, **quiet)
-        except (ConnectionError, RuntimeError, ValueError, OSError) as error:
-            first = " ".join(str(error).split())[:200]
+            with _own_signals(), _stderr_to(log):
+                ray.init(address=address or "local", **options)
+        except (ConnectionError, RuntimeError, ValueError, OSError, ray.exceptions.RayError) as error:
             where = "on this machine" if address is None else f"at '{address}'"
-            raise GenoscanError(f"cannot use a Ray cluster {where}: {first}") from None
-        finally:
-            for number, handler in handlers.items():  # Ray puts its own in their place
-                if handler is not None and threading.current_thread() is threading.main_thread():
-                    signal.signal(number, handler)
-        alive = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-        yield [Node(one.get("CPU", 0.0), one.get("GPU", 0.0)) for one in alive]
+            log.seek(0)
+            said = [str(error), *(re.sub(r"^\[.*?\] (\S+: )?", "", line) for line in list(log)[-1:])]
+            reason = "; ".join(" ".join(text.split())[:200] for text in said if text)
+            raise GenoscanError(f"cannot use a Ray cluster {where}: {reason}") from None
+
+
+@contextmanager
+def _environment(wanted: Mapping[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def _require_answer(address: str) -> None:
+    """`GenoscanError` where nobody listens: Ray itself would go on asking for minutes."""
+    if "://" in address:
+        raise UsageError(f"--ray {address}: give HOST:PORT of the cluster's head (6379, not 10001 or 8265), or auto")
+    if address == "auto":
+        address = os.environ.get("RAY_ADDRESS") or "auto"
+    host, colon, port = address.rpartition(":")
+    if not colon or not port.isdigit() or "://" in address:
+        return  # to be looked up, or for Ray to complain about
+    until = time.monotonic() + ANSWER_SECONDS
+    while True:
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=5).close()
+            return
+        except (OSError, OverflowError) as error:
+            if time.monotonic() > until or isinstance(error, (socket.gaierror, OverflowError)):
+                raise GenoscanError(f"cannot use a Ray cluster at '{address}': nobody answers ({error})") from None
+        time.sleep(0.5)
+
+
+@contextmanager
+def _stderr_to(file: TextIO) -> Iterator[None]:
+    """Have what Ray's C++ parts write to standard error in a file."""
+    try:
+        kept = os.dup(2)
+    except OSError:  # it is closed
+        yield
+        return
+    os.dup2(file.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+@contextmanager
+def _own_signals() -> Iterator[None]:
+    """Ray puts its own signal handlers in place of ours: put them back, and let ours have what theirs has caught."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    terminated = False
+    try:
+        yield
+    except SystemExit:
+        terminated = True
+    finally:
+        for number, handler in handlers.items():
+            if handler is not None:
+                signal.signal(number, handler)
+    if terminated:
+        signal.raise_signal(signal.SIGTERM)
 
 
 @contextmanager

@@ -27,5 +27,10 @@ class Interrupted(Exception):
     """The work was told to stop: its results are no longer wanted."""
 
 
+def one_line(text: str) -> str:
+    """The text with all that is not printable (line ends, control characters, odd bytes of file names) as escapes."""
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
+
+
 class ClosedPipe(Exception):
     """Whoever read our standard output went away."""

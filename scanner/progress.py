@@ -6,11 +6,13 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from .errors import one_line
+
 
 def say(text: str) -> None:
     """One line on stderr."""
     if sys.stderr is not None:  # print() would take standard output instead
-        print(f"genoscan: {text}", file=sys.stderr, flush=True)
+        print(f"genoscan: {one_line(text)}", file=sys.stderr, flush=True)
 
 
 def wants_bar(output: str | None) -> bool:

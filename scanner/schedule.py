@@ -86,21 +86,27 @@ def intervals_of(genome: Genome, regions: Sequence[str]) -> np.ndarray:
     return intervals
 
 
-def open_job(
-    job: Job,
-    workers: Workers,
-    options: ScanOptions,
-    resume: bool = False,
-    warn: Warn = warn_of_genome,
-    tell: Callable[[str], None] = warn_of_genome,
-    stop: threading.Event | None = None,
-) -> OpenJob:
-    """Open a job's genome and the store of its finished pieces. ``tell`` hears of pieces that are kept when the job is
-    closed before it is complete. Raises `GenoscanError` for what is wrong with them, Interrupted soon after ``stop`` is
-    set."""
-    genome = open_genome(job.source, warn, stop)
+class Run(NamedTuple):
+    """What the jobs of a call have in common besides their options.
+
+    resume: whether earlier pieces may be taken up. warn: hears what is odd about a genome. tell: hears of pieces that
+    are kept when a job is closed before it is complete. stop: set when nothing is wanted any more.
+    """
+
+    resume: bool = False
+    warn: Warn = warn_of_genome
+    tell: Callable[[str], None] = warn_of_genome
+    stop: threading.Event | None = None
+
+
+def open_job(job: Job, workers: Workers, options: ScanOptions, run: Run = Run()) -> OpenJob:  # noqa: B008 (immutable)
+    """Open a job's genome and the store of its finished pieces.
+
+    Raises `GenoscanError` for what is wrong with them, Interrupted soon after ``run.stop`` is set.
+    """
+    genome = open_genome(job.source, run.warn, run.stop)
     try:
-        opened = prepare(job, genome, workers, options, resume, warn, tell, stop)
+        opened = prepare(job, genome, workers, options, run)
         opened.owns_genome = True
         return opened
     except BaseException:
@@ -108,16 +114,7 @@ def open_job(
         raise
 
 
-def prepare(
-    job: Job,
-    genome: Genome,
-    workers: Workers,
-    options: ScanOptions,
-    resume: bool = False,
-    warn: Warn = warn_of_genome,
-    tell: Callable[[str], None] = warn_of_genome,
-    stop: threading.Event | None = None,
-) -> OpenJob:
+def prepare(job: Job, genome: Genome, workers: Workers, options: ScanOptions, run: Run = Run()) -> OpenJob:  # noqa: B008
     """As `open_job`, for a genome that is open and stays open when the job is closed."""
     models = [workers.models[number] for number in job.models]
     intervals = intervals_of(genome, job.regions)
@@ -135,13 +132,13 @@ def prepare(
         options,
         tile_size_for([(model.card, model.batch_size) for model in models], min(options.tile_size, share + 1)),
         tuple(model.card for model in models),
-        lambda: identity_of(genome.digest(stop), models, options, job.regions),
+        lambda: identity_of(genome.digest(run.stop), models, options, job.regions),
         Pace(workers.slots, lambda: workers.most_bases),
-        tell,
+        run.tell,
     )
     if job.folder is not None:
         genome.start_digest()  # the manifest needs it soon
-        opened.store = open_store(Path(job.folder), opened.identity, opened.tile_size, resume, warn)
+        opened.store = open_store(Path(job.folder), opened.identity, opened.tile_size, run.resume, run.warn)
         opened.tile_size = opened.store.tile_size
     return opened
 
@@ -241,20 +238,14 @@ def _run(job: OpenJob, piece: Piece | Finished, workers: Workers, stop: threadin
 
 
 def opened_ahead(
-    jobs: Sequence[Job],
-    workers: Workers,
-    options: ScanOptions,
-    resume: bool,
-    warn: Warn,
-    tell: Callable[[str], None],
+    jobs: Sequence[Job], workers: Workers, options: ScanOptions, run: Run
 ) -> Iterator[OpenJob | GenoscanError]:
     """The jobs, opened; while one is scanned the next is opened, which for compressed genomes takes a while."""
-
     stop = threading.Event()
 
     def opened(job: Job) -> OpenJob | GenoscanError:
         try:
-            return open_job(job, workers, options, resume, warn, tell, stop)
+            return open_job(job, workers, options, run._replace(stop=stop))
         except OutputError:
             raise
         except GenoscanError as error:

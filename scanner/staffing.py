@@ -84,9 +84,8 @@ def staff_machine(workers: int, threads: int | None, gpus: float | None, device:
     if device == "cpu":
         return Staffing(workers, threads, 0.0, 0.0)
     there = cuda_device_count()
-    # Ray gives no worker parts of two GPUs, so as many workers share each as it takes.
-    share = gpus if gpus is not None else 1.0 / -(-workers // max(1, there))
-    if there and int(there / share) < workers:
+    share = _share_of_gpu(1.0 / -(-workers // max(1, there)) if gpus is None else gpus)
+    if there and there * _workers_on_gpu(share) < workers:
         raise UsageError(f"--workers {workers} with {share:g} of a GPU each: there are {there} GPUs")
     return Staffing(workers, threads, 0.0, share)
 
@@ -94,27 +93,41 @@ def staff_machine(workers: int, threads: int | None, gpus: float | None, device:
 def staff_cluster(
     nodes: Sequence[Node], workers: int | None, threads: int | None, gpus: float | None, device: str
 ) -> Staffing:
-    """Workers on a cluster: by default as many as it has room for, a GPU each, or on CPUs one a node of the usual size.
+    """Workers on a cluster: by default as many as it has room for, a GPU each; on CPUs as large as the nodes allow
+    that not more than a tenth of them stays idle.
 
     Raises UsageError where there is no room for what was asked for.
     """
-    share = 0.0 if device == "cpu" else (gpus or 1.0)
-    able = [node for node in nodes if node.cpus >= 1 and node.gpus >= share]
+    share = 0.0 if device == "cpu" else _share_of_gpu(1.0 if gpus is None else gpus)
+    able = [node for node in nodes if node.cpus >= 1 and (not share or node.gpus >= 1)]
     if not able:
-        raise UsageError(f"the Ray cluster has no node with a CPU{f' and {share:g} GPU' if share else ''}")
+        raise UsageError(f"the Ray cluster has no node with a CPU{' and a GPU' if share else ''}")
+    places = [int(node.gpus) * _workers_on_gpu(share) if share else int(node.cpus) for node in able]
 
     def room(each: int) -> int:
-        return sum(int(min(node.cpus / each, node.gpus / share if share else node.cpus)) for node in able)
+        return sum(min(int(node.cpus) // each, most) for node, most in zip(able, places, strict=True))
 
     if threads is None:
-        most = int(min(node.cpus // max(1, int(node.gpus / share)) if share else node.cpus for node in able))
-        threads = max(1, most)
+        if share:
+            threads = max(1, min(int(node.cpus) // most for node, most in zip(able, places, strict=True)))
+        else:
+            sizes = range(int(max(node.cpus for node in able)), 0, -1)
+            threads = next(each for each in sizes if each * room(each) >= 0.9 * room(1))
         while workers is not None and threads > 1 and room(threads) < workers:
             threads -= 1
-    places = room(threads)
-    if (workers is not None and workers > places) or not places:
-        each = f"{threads} CPUs" + (f" and {share:g} GPU" if share else "")
+    if (workers or 1) > room(threads):
+        each = f"{threads} CPU{'s' if threads > 1 else ''}" + (f" and {share:g} GPU" if share else "")
         raise UsageError(
-            f"the Ray cluster has room for {places} workers of {each}; ask for fewer --workers or --threads"
+            f"the Ray cluster has room for {room(threads)} workers of {each}; ask for fewer --workers or --threads"
         )
-    return Staffing(workers or places, threads, float(threads), share)
+    return Staffing(workers or room(threads), threads, float(threads), share)
+
+
+def _share_of_gpu(wanted: float) -> float:
+    """Ray counts in ten-thousandths, and cuts off the rest."""
+    return max(1, int(wanted * 10_000 + 1e-6)) / 10_000
+
+
+def _workers_on_gpu(share: float) -> int:
+    """Ray gives no worker parts of two GPUs."""
+    return 10_000 // round(share * 10_000)

@@ -114,6 +114,20 @@ def test_an_empty_record_is_one_warning_and_the_rest_is_scanned(folder):
     assert b"one\t" in (folder / "out.bed").read_bytes()
 
 
+def test_names_with_control_characters_stay_within_their_line(folder):
+    (folder / "odd\x1b[31m\nname\u2028.fa").write_text(f">hole\n>one\n{SEQUENCE}\n")
+    shown = "odd\\x1b[31m\\nname\\u2028.fa: "
+    result = commands.invoke(
+        "scan", "odd\x1b[31m\nname\u2028.fa", "-m", "model.onnx", "-o", "out.bed", "--device", "cpu"
+    )
+    warning, summary = result.stderr.splitlines()
+    assert warning.startswith(f"genoscan: warning: {shown}record 'hole' is empty")
+    assert summary.startswith(f"genoscan: {shown}")
+    assert f"genoscan: error: {shown}no such file" in one_error(folder, *scan("x/odd\x1b[31m\nname\u2028.fa")).replace(
+        "x/", ""
+    )
+
+
 # ---- regions
 
 
@@ -272,6 +286,12 @@ def output_type(kind: int) -> bytes:
     return model.SerializeToString()
 
 
+def no_output() -> bytes:
+    model = proto(counting())
+    del model.graph.output[:]
+    return model.SerializeToString()
+
+
 def unsqueezed(*axes: int):
     return lambda graph, count: graph("Unsqueeze", count, graph.ints(*axes))
 
@@ -303,6 +323,7 @@ UNFIT = {
         lambda: counting(finish=lambda graph, count: graph("Concat", *[unsqueezed(1)(graph, count)] * 2, axis=1)),
         r"output does not match its card: shape \[\d+, 2\]",
     ),
+    "no-output": (no_output, "output does not match its card: the model has none"),
     "output-double": (lambda: output_type(TensorProto.DOUBLE), r"'logits' is tensor\(double\)"),
     "output-integer": (lambda: output_type(TensorProto.INT64), r"'logits' is tensor\(int64\)"),
     "output-text": (lambda: output_type(TensorProto.STRING), r"'logits' is tensor\(string\)"),
@@ -398,6 +419,14 @@ def test_options_that_click_refuses(folder, options):
     assert result.stderr.startswith("Usage: ")
     assert options[0] in result.stderr.splitlines()[-1]
     assert commands.contents(folder) == before
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_measurement_that_would_not_end():
+    for seconds in ("inf", "1e300"):
+        result = commands.invoke("bench", "-m", "model.onnx", "--genome", "genome.fa", "--seconds", seconds)
+        assert result.exit_code == 2
+        assert "--seconds" in result.stderr
 
 
 def test_a_batch_that_no_memory_holds(folder):
@@ -554,6 +583,17 @@ def test_streams_that_are_closed(folder, closed, said):
     assert result.returncode == 1
     (line,) = result.stderr.splitlines()
     assert line.startswith(f"genoscan: error: {said}")
+
+
+def test_onnx_runtime_adds_no_lines_of_its_own(folder):
+    """A shape whose size overflows is an error that it would report by itself, coloured, beside ours."""
+    model = proto()
+    model.graph.initializer[0].dims[:] = [2**62]
+    (folder / "bad.onnx").write_bytes(model.SerializeToString())
+    for words in (("models", "show", "bad.onnx"), scan(model="bad.onnx")):
+        result = commands.run(*words)
+        (line,) = result.stderr.decode().splitlines()
+        assert line.startswith("genoscan: error: bad.onnx: not a readable ONNX model")
 
 
 def test_the_telemetry_of_onnx_runtime_is_off():

@@ -106,7 +106,6 @@ def read_model(
     """
     path = str(path)
     content = _read_file(path)
-    onnxruntime.set_default_logger_severity(4)
     graph = _inspect(path, content)
     card = card or _card_of(path, graph)
     device = choose_device(device)
@@ -167,6 +166,7 @@ class _Graph(NamedTuple):
 
 def _inspect(path: str, content: bytes) -> _Graph:
     """The graph opened as it stands, only to be asked for its metadata and inputs."""
+    onnxruntime.set_default_logger_severity(4)  # it would add lines of its own to standard error
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
@@ -287,6 +287,8 @@ def _runner(
     path: str, session: onnxruntime.InferenceSession, device: str
 ) -> tuple[Callable[[np.ndarray], np.ndarray], Callable[[], None]]:
     """A function that runs the session on a batch, and one that ends its runs."""
+    if not session.get_outputs():
+        raise GenoscanError(f"{path}: the model's output does not match its card: the model has none")
     name, output = session.get_inputs()[0].name, session.get_outputs()[0].name
     if session.get_outputs()[0].type != "tensor(float)":
         raise GenoscanError(

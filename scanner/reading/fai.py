@@ -12,6 +12,7 @@ from .names import Names
 
 _CHUNK = 1 << 22
 _LONGEST_HEADER = 1 << 20
+_LINE_ENDS = (b"\n", b"\r\n", b"\r\r\n")
 _LONGEST_LINE_END = 3
 _CHECKED_RECORDS = 10_000
 _MOST_DIGITS = 18
@@ -116,12 +117,24 @@ def _check_fit(layout: Layout, fasta: Path) -> None:
             if end - begin > _LONGEST_HEADER:
                 raise ValueError("does not fit the file")
             file.seek(begin)
-            return file.read(end - begin).strip()
+            return file.read(end - begin)
 
         for record in np.unique(np.linspace(0, count - 1, min(count, _CHECKED_RECORDS)).astype(np.int64)).tolist():
-            header = between(int(begins[record]), int(offsets[record]))
-            words = header[1:].split(maxsplit=1)
-            if header[:1] != b">" or b"\n" in header or not words or words[0] != layout.names[record].encode():
+            begin, offset, bases = int(begins[record]), int(offsets[record]), int(line_bases[record])
+            before, _, header = between(begin, offset).partition(b">")
+            words = header.split(maxsplit=1)
+            if (
+                before.strip(b"\r\n")
+                or (begin > 0 and b"\n" not in before)
+                or len(header.rstrip(b"\r\n").splitlines()) > 1
+                or not (header.endswith(b"\n") or offset == size)
+                or not words
+                or words[0] != layout.names[record].encode()
+            ):
                 raise ValueError("does not fit the file")
-        if between(int(ends[-1]), size):
+            # Blanks at the ends of lines would be read as letters, and what are no line ends must not be left out.
+            line_end = between(offset + bases, offset + int(line_bytes[record]))
+            if lengths[record] > bases and line_end not in _LINE_ENDS:
+                raise ValueError("does not fit the file")
+        if between(int(ends[-1]), size).strip(b"\r\n"):
             raise ValueError("does not fit the file")

@@ -18,7 +18,7 @@ import numpy as np
 from pyfaidx import Faidx, IndexRecord
 
 from ..errors import GenoscanError
-from .fasta import CODES, NO_CODE, Layout, is_protein, letter_error, protein_error
+from .fasta import CODES, NO_CODE, PROTEIN_SAMPLE, Layout, is_protein, letter_error, protein_error
 
 MOST_OPEN = 32
 """Files that are kept open while nobody reads them."""
@@ -78,7 +78,10 @@ def read_codes(source: str, file: FileState, layout: Layout, record: int, start:
         first = int(np.argmax(codes == NO_CODE))
         raise letter_error(source, layout.names[record], start + first + 1, letters[first])
     if start == 0 and is_protein(letters):
-        raise protein_error(source, layout.names[record])
+        sample = min(length, PROTEIN_SAMPLE)
+        # A short piece of DNA may just begin oddly.
+        if end >= sample or is_protein(_read(source, file, layout, record, 0, sample)):
+            raise protein_error(source, layout.names[record])
     return codes
 
 

@@ -35,10 +35,11 @@ def bed_lines(
 ) -> bytes:
     """BED lines of a RUN array of calls, in its order."""
     scores = bed_scores(calls, score_range).tolist()
+    used = {contig: names[contig] for contig in np.unique(calls["contig"]).tolist()}
     contigs, numbers = calls["contig"].tolist(), calls["channel"].tolist()
     starts, ends = calls["start"].tolist(), calls["end"].tolist()
     rows = [
-        f"{names[contig]}\t{start}\t{end}\t{channels[number].name}\t{score}\t{channels[number].strand}\n"
+        f"{used[contig]}\t{start}\t{end}\t{channels[number].name}\t{score}\t{channels[number].strand}\n"
         for contig, number, start, end, score in zip(contigs, numbers, starts, ends, scores, strict=True)
     ]
     return "".join(rows).encode()

@@ -107,6 +107,24 @@ class TestRefused:
         assert refused(input={"kind": "kmer", "k": 6, "stride": 1}).startswith("input.kmer.unknown: ")
         assert refused(input={"kind": "kmer", "k": 40, "stride": 1, "unknown": 0}).startswith("input.kmer.k: ")
 
+    @pytest.mark.parametrize("field", ["k", "stride", "offset", "unknown"])
+    def test_numbers_that_no_token_has(self, field):
+        kmers = {"kind": "kmer", "k": 3, "stride": 1, "unknown": 0, field: 2**63}
+        assert refused(input=kmers).startswith(f"input.kmer.{field}: ")
+
+    def test_tokens_around_a_window_that_are_none(self):
+        for token in (-1, 2**53 + 1, 2**63):
+            kmers = {"kind": "kmer", "k": 3, "stride": 1, "unknown": 0, "prefix": [2, token]}
+            assert refused(input=kmers).startswith("input.kmer.prefix.1: ")
+
+    def test_lengths_beyond_any_genome(self):
+        assert refused(input={"kind": "spectrum", "lags": 2**64}).startswith("input.spectrum.lags: ")
+        for field in ("gap", "min_length"):
+            assert refused(calling={**self.CALLING, field: 10**30}).startswith(f"calling.{field}: ")
+
+    def test_a_color_in_other_digits(self):
+        assert refused(track={"color": "٣,0,0"}).startswith("track.color: ")
+
     def test_outputs(self):
         assert refused(output={**self.OUTPUT, "called": ["x"]}) == "output.called: x is not among output.names"
         assert refused(output={**self.OUTPUT, "names": ["a", "a"]}) == "output.names: must be distinct"

@@ -110,3 +110,54 @@ def test_letters_are_checked_when_an_index_is_used(tmp_path):
     path = write(tmp_path, ">p\nMKVRSDHMKVRSDHMKVRSDHW\n")
     index(path)
     assert "record 'p' looks like protein" in failure(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "fai"),
+    [
+        (">a\nACGT \nAC \n>b\nGGT\n", "a\t6\t3\t4\t6\nb\t3\t16\t3\t4\n"),  # blanks at the ends of lines
+        (">a \nACGT\nAC\t\n>b\nGGT\n", "a\t6\t4\t4\t5\nb\t3\t16\t3\t4\n"),
+    ],
+)
+def test_index_of_lines_with_blanks(tmp_path, text, fai):
+    """samtools writes one; pyfaidx would read the blanks as letters."""
+    path = write(tmp_path, text)
+    write(tmp_path, fai, "genome.fa.fai")
+    expect_indexed_anew(path, "does not fit")
+
+
+@pytest.mark.parametrize(
+    ("text", "fai"),
+    [
+        (b">a\rACGT", "a\t4\t3\t4\t4\n"),
+        (b">a\nAC\rGT", "a\t4\t3\t2\t3\n"),
+        (b">a\nACGT\n>b\rc", "a\t4\t3\t4\t5\nb\t0\t12\t0\t0\n"),
+        (b">a\nACGT\r\t", "a\t4\t3\t4\t5\n"),
+    ],
+)
+def test_no_index_makes_up_for_line_ends_that_are_none(tmp_path, text, fai):
+    path = write(tmp_path, text)
+    write(tmp_path, fai, "genome.fa.fai")
+    assert "carriage returns without line feeds" in failure(path)
+
+
+def test_no_index_finds_records_in_the_middle_of_a_line(tmp_path):
+    path = write(tmp_path, ">a\nACGT\n>b\v>c\n")
+    write(tmp_path, "a\t4\t3\t4\t5\nb\t0\t11\t0\t0\nc\t0\t14\t0\t0\n", "genome.fa.fai")
+    with open_genome(path, warn=lambda _: None) as genome:
+        assert genome.names == ["a", "b"]
+
+
+@pytest.mark.parametrize("indexed", [False, True])
+def test_a_piece_is_not_taken_for_protein_when_its_record_is_dna(tmp_path, indexed):
+    path = write(tmp_path, f">a\n{'X' * 25 + 'ACGT' * 10}\n>p\n{'RYKM' * 20 + 'ACGT' * 10}\n")
+    if indexed:
+        index(path)
+    else:
+        assert "record 'p' looks like protein" in failure(path)
+        path.write_bytes(path.read_bytes().partition(b">p")[0])
+    with open_genome(path) as genome:
+        assert genome.codes(0, 0, 24).tolist() == [4] * 24
+        if indexed:
+            with pytest.raises(GenoscanError, match="record 'p' looks like protein"):
+                genome.codes(1, 0, 24)
