@@ -19,6 +19,7 @@ from .reading.genome import same_genome
 from .resume import discard_store, identity_of
 from .schedule import Job, OpenJob, Run, job_results, opened_ahead
 from .staffing import Staff, hire
+from .temporary import sweep
 from .tracks import Counts, write_tracks
 from .workers import Workers
 from .writing.output import is_stream, require_place
@@ -212,6 +213,8 @@ def run_jobs(
         if len(jobs) > 1:
             say(f"error: {error}")
 
+    if resume:
+        sweep()  # where all is complete nobody else does
     for job in jobs:
         done = _done_before(job, workers, options) if resume else None
         if done is not None:

@@ -52,6 +52,12 @@ def temporary_folder(parent: Path | None = None) -> Iterator[Path]:
         remove()
 
 
+def sweep() -> None:
+    """Remove the temporary folders that killed processes have left in TMPDIR. Never fails."""
+    with suppress(OSError):
+        _sweep(Path(tempfile.gettempdir()))
+
+
 def _locked(folder: Path) -> int | None:
     """Lock a new folder; the open lock file, None where there are no locks.
 

@@ -10,6 +10,7 @@ import os
 import resource
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -372,15 +373,19 @@ def test_a_damaged_piece_is_done_again(interrupted, undisturbed, how):
     assert resumed_bases(interrupted.here / "x.bed.gz.json") == sum(kept.values()) - kept[damaged.name]
 
 
-def test_a_scan_killed_at_its_very_end_is_complete(place, cut_short, monkeypatch):
-    monkeypatch.chdir(place.here)
+def test_a_scan_killed_at_its_very_end_is_complete(place, cut_short):
+    """Its tracks are there, and besides its pieces and its copy of the genome."""
     scan = ("scan", "small.fa", "-m", "gc.onnx", "-o", "x.bed.gz", "--device", "cpu")
-    assert commands.invoke(*scan).exit_code == 0
+    place.finish(*scan)
     before = commands.contents(place.here)
     shutil.copytree(cut_short, place.here / "x.bed.gz.pieces")
-    result = commands.invoke(*scan, "--resume")
-    assert (result.exit_code, result.stderr) == (0, "genoscan: small.fa: is complete already\n")
+    copy = place.temporary / "genoscan-copy"
+    copy.mkdir()
+    (copy / "letters").write_text("ACGT")
+    (copy / "genoscan.lock").write_text(socket.gethostname())
+    assert place.finish(*scan, "--resume") == "genoscan: small.fa: is complete already\n"
     assert commands.contents(place.here) == before
+    assert not copy.exists()
 
 
 def test_a_track_never_has_the_summary_of_another(place, monkeypatch):
