@@ -11,6 +11,7 @@ import resource
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -593,3 +594,27 @@ def test_a_signal_while_the_first_piece_waits_for_the_digest(place):
     assert time.monotonic() - started < 5
     assert (result.returncode, result.stderr) == (143, "genoscan: ended by SIGTERM\n")
     assert place.made() == {"sparse.fa", "sparse.fa.fai"}
+
+
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_that_comes_where_exceptions_are_dropped(place, sent):
+    """As in a destructor, or a callback that compiled code makes: Python cannot raise there."""
+    script = (
+        "import os, sys, time\n"
+        "from genoscan import cli\n"
+        "from genoscan.scanner import batch\n"
+        "class Dropping:\n"
+        "    def __del__(self):\n"
+        f"        os.kill(os.getpid(), {int(sent)})\n"
+        "        time.sleep(0.5)\n"  # the handler runs here
+        "        print('not reached')\n"
+        "def scans(*_, **__):\n"
+        "    Dropping()\n"
+        "    time.sleep(30)\n"
+        "batch.scan_samples = scans\n"
+        "cli.main(['scan', 'small.fa', '-m', 'gc.onnx'])\n"
+    )
+    options = {"cwd": place.here, "capture_output": True, "text": True, "timeout": 20}
+    done = subprocess.run([sys.executable, "-c", script], check=False, **options)
+    said = "interrupted" if sent == signal.SIGINT else f"ended by {signal.Signals(sent).name}"
+    assert (done.returncode, done.stdout, done.stderr) == (128 + sent, "", f"genoscan: {said}\n")

@@ -151,7 +151,7 @@ def file_errors(path: Path) -> Iterator[None]:
         hint = "; free some space and run again" if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
         reason = error.strerror or str(error)
         if error.errno is None or error.errno < 0:  # htslib does not say why
-            reason = "is the disk full?"
+            reason = "is the disk full?" if path.parent.is_dir() else os.strerror(errno.ENOENT)
         raise OutputError(f"{path}: cannot write: {reason}{hint}") from None
 
 
