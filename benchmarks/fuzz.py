@@ -1,11 +1,12 @@
-"""Fuzzing of all that genoscan reads: genomes, indexes, regions, cards, models, command lines.
+"""Fuzzing of all that genoscan reads: genomes, indexes, regions, sample sheets, cards, models, finished pieces, command
+lines.
 
     python benchmarks/fuzz.py --inputs 100000 --seed 1 --out benchmarks/results/fuzz.json
 
 The targets are those of `tests/fuzz_targets.py`, which the tests run in short form. Each runs in a process of its own
 under a limit on memory, each input under a limit on time; a process that dies or hangs is a failure of the input it was
-working on, and another goes on after it. hypothesis draws the inputs and shrinks what fails. With ``--atheris`` the
-targets that take any bytes get as many inputs again from libFuzzer, guided by coverage (pip install atheris).
+working on, and another goes on after it. hypothesis draws the inputs and shrinks what fails. With ``--engine atheris``
+(pip install atheris) libFuzzer mutates what hypothesis drew, guided by coverage, for the targets that take any bytes.
 """
 
 from __future__ import annotations
@@ -26,13 +27,14 @@ import traceback
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
+from types import FunctionType as Function
 
 SHARES = {
-    "fasta": 0.2, "fai": 0.13, "regions": 0.15, "bed": 0.15, "card": 0.17, "model": 0.08, "command": 0.117,
-    "process": 0.003,
+    "fasta": 0.18, "fai": 0.13, "regions": 0.16, "bed": 0.15, "sheet": 0.11, "card": 0.15, "model": 0.045,
+    "pieces": 0.025, "command": 0.0493, "process": 0.0007,
 }  # fmt: skip
 """Each target's share of the inputs: cheap ones get more."""
-GUIDED = ("fasta", "fai", "regions", "bed", "card")
+GUIDED = ("fasta", "fai", "regions", "bed", "sheet", "card")
 LIMIT_SECONDS = {"process": 60.0}
 USUAL_LIMIT = 10.0
 MEMORY = 4 << 30
@@ -133,7 +135,7 @@ def _fuzz(worker: Worker, target, inputs: int, seed: int) -> None:
 
     batch = 0
     while worker.progress.done < inputs:
-        batch += 1
+        batch, before = batch + 1, worker.progress.done
         few = int(min(BATCH, inputs - worker.progress.done))
 
         @hypothesis.seed(seed * 1_000_003 + batch)
@@ -148,29 +150,47 @@ def _fuzz(worker: Worker, target, inputs: int, seed: int) -> None:
 
         try:
             run()
-        except Exception as error:
-            if not worker.known:
-                raise
-            del error
+        except Exception:
+            if not worker.known or worker.progress.done == before:
+                raise  # not an input's failure but our own
         for found in worker.known.values():
             found["closed"] = True
+
+
+def _follow_coverage() -> None:
+    """Have libFuzzer see which branches genoscan's plain functions take; Numba's cannot be changed."""
+    import atheris
+
+    for name, module in list(sys.modules.items()):
+        if name.startswith("genoscan.scanner"):
+            parts = [module, *(part for part in vars(module).values() if isinstance(part, type))]
+            functions = {
+                function for part in parts for function in vars(part).values() if isinstance(function, Function)
+            }
+            for function in functions:
+                if function.__module__ == name:
+                    atheris.instrument_func(function)
 
 
 def _fuzz_guided(worker: Worker, target, inputs: int, seed: int, send) -> None:
     """libFuzzer mutates what hypothesis drew, guided by the coverage of genoscan's Python code. Does not return."""
     import atheris
 
+    _follow_coverage()
     corpus = worker.folder.parent / f"corpus-{worker.name}"
     corpus.mkdir(exist_ok=True)
-    if worker.name != "fai":
+    if worker.name == "fai":
+        text, _ = target.of_bytes(b"")
+        (corpus / "0").write_bytes(sys.modules["fuzz_inputs"].fai_of(text))
+    else:
         from hypothesis import HealthCheck, given, settings
         from hypothesis import seed as seeded
 
         @seeded(seed)
-        @settings(max_examples=300, database=None, suppress_health_check=list(HealthCheck), deadline=None)
+        @settings(max_examples=1000, database=None, suppress_health_check=list(HealthCheck), deadline=None)
         @given(target.inputs)
         def collect(value):
-            data = value[0] if isinstance(value, list) else value
+            data = value[0] if isinstance(value, list | tuple) else value
             data = data if isinstance(data, bytes) else data.encode(errors="surrogateescape")
             (corpus / f"{len(list(corpus.iterdir()))}").write_bytes(data[:4000])
 
@@ -188,7 +208,15 @@ def _fuzz_guided(worker: Worker, target, inputs: int, seed: int, send) -> None:
             os._exit(0)
 
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # libFuzzer's running commentary
-    options = ["-max_len=4000", f"-seed={seed}", "-runs=-1", "-timeout=0", "-rss_limit_mb=0", "-print_final_stats=0"]
+    options = [
+        "-max_len=4000",
+        "-mutate_depth=1",
+        f"-seed={seed}",
+        "-runs=-1",
+        "-timeout=0",
+        "-rss_limit_mb=0",
+        "-print_final_stats=0",
+    ]
     atheris.Setup([sys.argv[0], *options, str(corpus)], run)
     atheris.Fuzz()
 
@@ -199,13 +227,8 @@ def work(name: str, inputs: int, seed: int, guided: bool, folder: str, progress,
     signal.signal(signal.SIGALRM, _alarm)
     sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
     sys.argv = [__file__]
-    if guided:
-        import atheris
+    from fuzz_targets import TARGETS
 
-        with atheris.instrument_imports(include=["genoscan.scanner"]):
-            from fuzz_targets import TARGETS
-    else:
-        from fuzz_targets import TARGETS
     used = resource.getrlimit(resource.RLIMIT_DATA)[1]
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, used))
     place = Path(folder, name)
@@ -226,7 +249,7 @@ def fuzz_target(name: str, inputs: int, seed: int, guided: bool) -> dict:
     started = time.perf_counter()
     attempt = 0
     while done < inputs and attempt < 20:
-        progress, queue = context.RawValue(Progress), context.Queue()
+        progress, queue = context.RawValue(Progress), context.SimpleQueue()
         with tempfile.TemporaryDirectory(prefix="genoscan-fuzz-") as folder:
             arguments = (name, inputs - done, seed + 7919 * attempt, guided, folder, progress, queue)
             process = context.Process(target=work, args=arguments)
@@ -280,26 +303,26 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--inputs", type=int, default=100_000, help="of all targets together")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--targets", nargs="+", choices=SHARES, default=list(SHARES), help="only these")
-    parser.add_argument("--atheris", action="store_true", help="coverage-guided inputs besides")
+    parser.add_argument("--targets", nargs="+", choices=SHARES, help="only these [default: all that the engine can]")
+    parser.add_argument("--engine", choices=("hypothesis", "atheris"), default="hypothesis")
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
     from genoscan import __version__
 
-    packages = {name: version(name) for name in ("hypothesis", *(["atheris"] if arguments.atheris else []))}
+    guided = arguments.engine == "atheris"
+    names = arguments.targets or list(GUIDED if guided else SHARES)
+    if guided and not set(names) <= set(GUIDED):
+        parser.error(f"atheris is for {', '.join(GUIDED)}")
     result: dict = {
-        "genoscan": __version__, "python": platform.python_version(), "machine": platform.machine(), **packages,
-        "seed": arguments.seed, "targets": {},
+        "genoscan": __version__, "python": platform.python_version(), "machine": platform.machine(),
+        "engine": f"{arguments.engine} {version(arguments.engine)}", "seed": arguments.seed, "targets": {},
     }  # fmt: skip
-    whole = sum(SHARES[name] for name in arguments.targets)
-    plan = [(name, False, round(arguments.inputs * SHARES[name] / whole)) for name in arguments.targets]
-    if arguments.atheris:
-        plan += [(name, True, count) for name, _, count in plan if name in GUIDED]
-    for name, guided, count in plan:
-        label = f"{name} (atheris)" if guided else name
-        found = result["targets"][label] = fuzz_target(name, count, arguments.seed, guided)
+    whole = sum(SHARES[name] for name in names)
+    for name in names:
+        count = round(arguments.inputs * SHARES[name] / whole)
+        found = result["targets"][name] = fuzz_target(name, count, arguments.seed, guided)
         print(
-            f"{label:18s} {found['inputs']:7,} inputs, {found['accepted_share']:.0%} accepted, "
+            f"{name:8s} {found['inputs']:7,} inputs, {found['accepted_share']:.0%} accepted, "
             f"{found['seconds']:.0f} s, slowest {found['slowest_seconds']:.2f} s, {len(found['failures'])} failures",
             flush=True,
         )
