@@ -140,7 +140,8 @@ def scan_samples(
     **options,
 ) -> list[SummaryRow]:
     """`genoscan scan` and `genoscan batch`: every sample with its models, to ``output`` (one track; None: standard
-    output) or into ``out_dir``. ``sheet``: the file that the samples are from. ``options`` are those of `ScanOptions`. Returns the rows of the summary.
+    output) or into ``out_dir``. ``sheet``: the file that the samples are from. ``options`` are those of `ScanOptions`.
+    Returns the rows of the summary.
 
     Errors as for `run_jobs`; and before anything is scanned for what cannot work.
     """
