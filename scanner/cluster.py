@@ -125,15 +125,17 @@ def _require_answer(address: str) -> None:
     if address == "auto":
         address = os.environ.get("RAY_ADDRESS") or "auto"
     host, colon, port = address.rpartition(":")
-    if not colon or not port.isdigit() or "://" in address:
+    if not colon:
         return  # to be looked up, or for Ray to complain about
+    if not re.fullmatch("[0-9]{1,5}", port) or not 0 < int(port) < 2**16:
+        raise UsageError(f"--ray {address}: '{port}' is no port; give HOST:PORT of the cluster's head, or auto")
     until = time.monotonic() + ANSWER_SECONDS
     while True:
         try:
             socket.create_connection((host.strip("[]"), int(port)), timeout=5).close()
             return
-        except (OSError, OverflowError) as error:
-            if time.monotonic() > until or isinstance(error, (socket.gaierror, OverflowError)):
+        except (OSError, UnicodeError) as error:  # the latter: no host can have that name
+            if time.monotonic() > until or isinstance(error, (socket.gaierror, UnicodeError)):
                 raise GenoscanError(f"cannot use a Ray cluster at '{address}': nobody answers ({error})") from None
         time.sleep(0.5)
 

@@ -131,7 +131,8 @@ def flipped(draw: Draw, data: bytes) -> bytes:
 
 NAMES = st.sampled_from(
     ["one", "two", "chr1", "chr10", "chrM", "1", "chr1:5", "chr1:1-2", "HLA-A*01:01", "a#1#b", "gi|1|x", "-", "a,b",
-     "é", "x\u00a0y", "\u2028z", "n" * 300, ":", "a:", ">", "+", "NA"]
+     "é", "x\u00a0y", "\u2028z", "n" * 300, ":", "a:", ">", "+", "NA"] * 2
+    + ["#x", "track1", "Tracks", "browser", "chrom", "!x", "Visibility", "x\x1b[1m"]
 )  # fmt: skip
 LETTERS = st.text("ACGTACGTACGTacgtNnURYKMx", max_size=90)
 
@@ -279,6 +280,33 @@ def bed_documents(draw: Draw) -> bytes:
         fixed = {"comment": "#chrom\tstart", "blank": "", "track": "track name=x", "space": " ".join(columns)}
         lines.append(fixed.get(kind, "\t".join(columns)))
     return "".join(f"{line}\n" for line in lines).encode()
+
+
+# ---- sample sheets
+
+SAMPLES = st.sampled_from(["one", "two", "a b", "é", "x.pieces", "n" * 60, "one.gc", "-", "*", "x\u2028y"] * 4
+                          + ["n" * 300, "../up", ".", "", "a/b", "#x", "x\x1b[1m"])  # fmt: skip
+_COLUMNS = ("sample", "genome", "models", "regions")
+
+
+@st.composite
+def sheets(draw: Draw, genomes: tuple[str, ...], models: tuple[str, ...], regions: tuple[str, ...]) -> bytes:
+    """A sample sheet: columns in any order, with and without models and regions, some files that are not there."""
+    columns = draw(st.permutations(_COLUMNS[: draw(st.sampled_from((2, 3, 3, 4)))]))
+    rows = [columns]
+    for name in draw(st.lists(SAMPLES, min_size=1, max_size=3, unique_by=draw(st.sampled_from([lambda one: one, id])))):
+        cells = {
+            "sample": name,
+            "genome": draw(st.sampled_from((*genomes, *genomes, "nix.fa"))),
+            "models": draw(
+                st.sampled_from(("", models[0], models[0], ",".join(models[:2]), f" {models[-1]} ,", "nix"))
+            ),
+            "regions": draw(st.sampled_from(("", "", "", regions[0], ";".join(regions[:2]), " ;", "nix"))),
+        }
+        rows.append([cells[column] for column in columns])
+        if draw(st.integers(0, 9)) == 5:
+            rows.append(draw(st.sampled_from([["#", "note"], [""], ["", "", ""], ["one"]])))
+    return "".join("\t".join(row) + "\n" for row in rows).encode()
 
 
 # ---- cards
