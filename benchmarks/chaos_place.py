@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -48,6 +49,7 @@ class Place:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 start_new_session=True,
+                preexec_fn=_hears_signals,
             )
 
     def processes(self) -> list[psutil.Process]:
@@ -90,6 +92,12 @@ class Place:
                 one.kill()
         if self.mounted:
             subprocess.run(["umount", "-l", str(self.disk)], check=True)
+
+
+def _hears_signals() -> None:
+    """What runs in the background (nohup, &) may have been told to ignore some, and its children inherit that."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL if number != signal.SIGINT else signal.default_int_handler)
 
 
 def ready(process: subprocess.Popen) -> bool:
