@@ -16,11 +16,11 @@ from .errors import GenoscanError
 CARD_KEY = "genoscan"
 
 _LARGEST_WINDOW = 2**27
-_LARGEST_LENGTH = 2**53  # of a stretch of bases; whole numbers to here are safe in JSON
+_LARGEST_NUMBER = 2**53  # whole numbers to here are safe in JSON, and sums of them in int64
 _SCORE_STEP = 0.0001  # scores are kept in ten-thousandths
 _BED_NAME = r"^[\x20-\x7e]{1,255}$"  # BED v1: what a name column may hold
 Score = Annotated[float, Field(ge=-200_000, le=200_000)]
-Token = Annotated[int, Field(ge=0, le=2**31 - 1)]
+Token = Annotated[int, Field(ge=0, le=_LARGEST_NUMBER)]
 
 
 class _Part(BaseModel):
@@ -78,9 +78,9 @@ class Calling(_Part):
     threshold: Score = Field(description="a call holds at least one bin that scores this or more")
     extend: Score = Field(description="a call reaches as far as bins score this or more; at most the threshold")
     gap: int = Field(
-        default=0, ge=0, le=_LARGEST_LENGTH, description="intervals at most this many bases apart are one call"
+        default=0, ge=0, le=_LARGEST_NUMBER, description="intervals at most this many bases apart are one call"
     )
-    min_length: int = Field(default=1, ge=1, le=_LARGEST_LENGTH)
+    min_length: int = Field(default=1, ge=1, le=_LARGEST_NUMBER)
 
 
 class Track(_Part):
