@@ -22,6 +22,9 @@ _EXTRAS = {"torch": "train", "tensorboard": "train", "onnx": "export", "onnxscri
 """Packages that only some commands need, and the extra that brings them."""
 
 
+_AGAIN_SECONDS = 0.05
+
+
 class _Ended(BaseException):
     """The process was asked to end by this signal."""
 
@@ -44,7 +47,11 @@ def _noted(text: str, error: BaseException) -> str:
 
 @contextmanager
 def _signals_raise() -> Iterator[None]:
-    """SIGTERM and SIGHUP unwind the stack as Ctrl-C does, so that partial files and temporary folders go."""
+    """SIGTERM and SIGHUP unwind the stack as Ctrl-C does, so that partial files and temporary folders go.
+
+    Where Python has to drop the exception (a signal came during a destructor, or a callback of the compiler) the signal
+    is sent again a moment later.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -56,12 +63,26 @@ def _signals_raise() -> Iterator[None]:
             signal.signal(one, signal.SIG_IGN)  # asked once is enough; let the cleaning finish
         raise _Ended(number)
 
-    for number in numbers:
-        if before[number] is not signal.SIG_IGN:  # nohup
-            signal.signal(number, end)
+    def listen() -> None:
+        for number in numbers:
+            if before[number] is not signal.SIG_IGN:  # nohup
+                signal.signal(number, end)
+
+    def dropped(unraisable, /) -> None:
+        error = unraisable.exc_value
+        if not isinstance(error, _Ended | KeyboardInterrupt):
+            hook_before(unraisable)
+            return
+        listen()
+        number = error.number if isinstance(error, _Ended) else signal.SIGINT
+        threading.Timer(_AGAIN_SECONDS, os.kill, (os.getpid(), number)).start()
+
+    hook_before, sys.unraisablehook = sys.unraisablehook, dropped
+    listen()
     try:
         yield
     finally:
+        sys.unraisablehook = hook_before
         for number in numbers:
             signal.signal(number, before[number])
 

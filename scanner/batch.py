@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,8 +16,8 @@ from .errors import GenoscanError, OutputError, UsageError, WorkersLost
 from .options import ScanOptions, only_channel
 from .progress import progress_bar, readable_bases, say, wants_bar
 from .reading.genome import same_genome
-from .resume import identity_of
-from .schedule import Job, OpenJob, job_results, opened_ahead
+from .resume import discard_store, identity_of
+from .schedule import Job, OpenJob, Run, job_results, opened_ahead
 from .staffing import Staff, hire
 from .tracks import Counts, write_tracks
 from .workers import Workers
@@ -225,6 +225,8 @@ def run_jobs(
         done = _done_before(job, workers, options) if resume else None
         if done is not None:
             rows[job] = done
+            if job.folder is not None:
+                discard_store(Path(job.folder))
             if not quiet:
                 say(f"{job.source}: is complete already")
             continue
@@ -234,7 +236,7 @@ def run_jobs(
         except GenoscanError as error:
             fail(job, error)
     kept: list[str] = []
-    opening = opened_ahead(waiting, workers, options, resume, _warn, kept.append)
+    opening = opened_ahead(waiting, workers, options, Run(resume, _warn, kept.append))
     try:
         with closing(job_results(opening, workers)) as opened_jobs:
             for job, (opened, results) in zip(waiting, opened_jobs, strict=True):
@@ -250,10 +252,12 @@ def run_jobs(
     except BaseException as error:
         for note in kept:
             error.add_note(note)
-        raise
-    finally:
         if table is not None:
-            write_table(table, [row for job in jobs for row in rows.get(job, [])])
+            with suppress(OutputError):  # the first trouble is the one to tell
+                write_table(table, [row for job in jobs for row in rows.get(job, [])])
+        raise
+    if table is not None:
+        write_table(table, [row for job in jobs for row in rows[job]])
     if len(jobs) == 1 and failed:
         for note in kept:
             failed[0][1].add_note(note)

@@ -3,7 +3,7 @@
     OUT.pieces/manifest.json      which genome, model and options the pieces belong to
     OUT.pieces/FIRST-LAST.piece   the results of tiles [FIRST, LAST)
     OUT.pieces/lock               held while a process works here
-    OUT.pieces/NAME.partial       a track on its way
+    OUT.pieces/NAME.partial       a track, or what lies beside it, on its way
 
 A piece is written under another name, synced and renamed, so that whatever has its name is whole, also after a reboot.
 """
@@ -35,7 +35,9 @@ from .writing.output import file_errors, write_synced
 from .writing.summary import package_versions
 
 MANIFEST = "manifest.json"
+LOCK = "lock"
 _PIECE_NAME = re.compile(r"(\d{8,})-(\d{8,})\.piece")
+_OURS = re.compile(rf"{LOCK}|{re.escape(MANIFEST)}|{_PIECE_NAME.pattern}|.*\.partial(\.csi)?", re.DOTALL)
 _DECISIVE = ("genoscan", "onnxruntime", "onnxruntime-gpu")
 _CHECK_SUM = 16
 _SIGNED = (np.int8, np.int16, np.int32, np.int64)
@@ -93,6 +95,7 @@ class PieceStore:
         self._writing = threading.Lock()
         self._described = bool(finished)
         self._held = held
+        self._open = True
 
     def commit(self, result: PieceResult) -> None:
         """Put a result on disk: afterwards neither a kill nor a reboot loses it. `OutputError` where that fails."""
@@ -123,11 +126,14 @@ class PieceStore:
             (self.folder / MANIFEST).unlink()
         shutil.rmtree(self.folder, ignore_errors=True)
         self._held.release()
-        self.finished = {}
+        self.finished, self._open = {}, False
 
     def close(self) -> int:
-        """The scan is not complete: keep what is finished. Returns how many pieces that is; an empty folder goes."""
-        kept = len(self.finished)
+        """If the scan is not complete, keep what is finished. Returns how many pieces that is; an empty folder goes."""
+        if not self._open:  # the folder may be another process's by now
+            return 0
+        self._open = False
+        kept = len(_pieces_in(self.folder))  # not what is remembered: somebody may have removed the folder
         if not kept:
             shutil.rmtree(self.folder, ignore_errors=True)
         self._held.release()
@@ -143,14 +149,16 @@ def open_store(
     ``identity`` may be slow (it reads the genome): it is asked when there is something to compare or to write.
 
     Raises `GenoscanError` if the earlier run was of another genome or model or had other options, saying which, or if
-    another process is at work in the folder; `OutputError` if the folder cannot be made.
+    another process is at work in the folder, or if there are files in it that are not the scanner's; `OutputError` if
+    the folder cannot be made.
     """
     with file_errors(folder):
         folder.mkdir(exist_ok=True)
-        held = hold(folder / "lock")
+        held = hold(folder / LOCK)
     if held is None:
         raise GenoscanError(f"{folder}: another genoscan is at work here; wait for it, or name another output")
     try:
+        _require_ours(folder)
         finished = _pieces_in(folder)
         if finished and resume:
             manifest = _read_manifest(folder)
@@ -169,10 +177,41 @@ def open_store(
     return PieceStore(folder, held, identity, tile_size, finished)
 
 
+def discard_store(folder: Path) -> None:
+    """Remove what a process that was killed at the very end of a scan has left; nothing if another is at work there."""
+    with suppress(OSError):
+        if not (folder / LOCK).exists() or _strangers(folder):
+            return
+        held = hold(folder / LOCK)
+        if held is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+            held.release()
+
+
+def _strangers(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir() if not _OURS.fullmatch(path.name))
+
+
+def _require_ours(folder: Path) -> None:
+    """`GenoscanError` if a user's own files would be lost with the folder."""
+    with file_errors(folder):
+        strangers = _strangers(folder)
+    if strangers:
+        (folder / LOCK).unlink(missing_ok=True)
+        raise GenoscanError(
+            f"{folder}: finished pieces would be kept here, but there is a file '{strangers[0]}' that is none of "
+            "them; move it away, or name another output"
+        )
+
+
 def _pieces_in(folder: Path) -> dict[int, int]:
+    """First tile: tile after the last; of the pieces that a manifest speaks for."""
     if not (folder / MANIFEST).exists():
         return {}
-    names = (_PIECE_NAME.fullmatch(path.name) for path in folder.iterdir())
+    try:
+        names = [_PIECE_NAME.fullmatch(path.name) for path in folder.iterdir()]
+    except OSError:
+        return {}
     return {int(match[1]): int(match[2]) for match in names if match}
 
 
@@ -180,7 +219,7 @@ def _clear(folder: Path) -> None:
     with file_errors(folder), suppress(FileNotFoundError):
         (folder / MANIFEST).unlink()
         for path in folder.iterdir():
-            if path.name != "lock":
+            if path.name != LOCK:
                 path.unlink()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
@@ -41,7 +42,7 @@ class Job:
     folder: str | None = None
 
 
-@dataclass
+@dataclass(eq=False)
 class OpenJob:
     """A job whose genome is open."""
 
@@ -85,19 +86,27 @@ def intervals_of(genome: Genome, regions: Sequence[str]) -> np.ndarray:
     return intervals
 
 
-def open_job(
-    job: Job,
-    workers: Workers,
-    options: ScanOptions,
-    resume: bool = False,
-    warn: Warn = warn_of_genome,
-    tell: Callable[[str], None] = warn_of_genome,
-) -> OpenJob:
-    """Open a job's genome and the store of its finished pieces. ``tell`` hears of pieces that are kept when the job is
-    closed before it is complete. Raises `GenoscanError` for what is wrong with them."""
-    genome = open_genome(job.source, warn=warn)
+class Run(NamedTuple):
+    """What the jobs of a call have in common besides their options.
+
+    resume: whether earlier pieces may be taken up. warn: hears what is odd about a genome. tell: hears of pieces that
+    are kept when a job is closed before it is complete. stop: set when nothing is wanted any more.
+    """
+
+    resume: bool = False
+    warn: Warn = warn_of_genome
+    tell: Callable[[str], None] = warn_of_genome
+    stop: threading.Event | None = None
+
+
+def open_job(job: Job, workers: Workers, options: ScanOptions, run: Run = Run()) -> OpenJob:  # noqa: B008 (immutable)
+    """Open a job's genome and the store of its finished pieces.
+
+    Raises `GenoscanError` for what is wrong with them, Interrupted soon after ``run.stop`` is set.
+    """
+    genome = open_genome(job.source, run.warn, run.stop)
     try:
-        opened = prepare(job, genome, workers, options, resume, warn, tell)
+        opened = prepare(job, genome, workers, options, run)
         opened.owns_genome = True
         return opened
     except BaseException:
@@ -105,15 +114,7 @@ def open_job(
         raise
 
 
-def prepare(
-    job: Job,
-    genome: Genome,
-    workers: Workers,
-    options: ScanOptions,
-    resume: bool = False,
-    warn: Warn = warn_of_genome,
-    tell: Callable[[str], None] = warn_of_genome,
-) -> OpenJob:
+def prepare(job: Job, genome: Genome, workers: Workers, options: ScanOptions, run: Run = Run()) -> OpenJob:  # noqa: B008
     """As `open_job`, for a genome that is open and stays open when the job is closed."""
     models = [workers.models[number] for number in job.models]
     intervals = intervals_of(genome, job.regions)
@@ -131,13 +132,13 @@ def prepare(
         options,
         tile_size_for([(model.card, model.batch_size) for model in models], min(options.tile_size, share + 1)),
         tuple(model.card for model in models),
-        lambda: identity_of(genome.digest(), models, options, job.regions),
+        lambda: identity_of(genome.digest(run.stop), models, options, job.regions),
         Pace(workers.slots, lambda: workers.most_bases),
-        tell,
+        run.tell,
     )
     if job.folder is not None:
         genome.start_digest()  # the manifest needs it soon
-        opened.store = open_store(Path(job.folder), opened.identity, opened.tile_size, resume, warn)
+        opened.store = open_store(Path(job.folder), opened.identity, opened.tile_size, run.resume, run.warn)
         opened.tile_size = opened.store.tile_size
     return opened
 
@@ -171,8 +172,10 @@ def job_results(
 
     live: list[OpenJob] = []
     try:
-        steps = _steps(opening, live)
-        with closing(ordered_map(work, steps, workers.slots, workers.interrupt, _is_work)) as outcomes:
+        with (
+            closing(_steps(opening, live)) as steps,
+            closing(ordered_map(work, steps, workers.slots, workers.interrupt, _is_work)) as outcomes,
+        ):
             for step, _ in outcomes:
                 yield step.job, _results(step.job, outcomes)
                 if isinstance(step.job, OpenJob):
@@ -228,39 +231,38 @@ def _run(job: OpenJob, piece: Piece | Finished, workers: Workers, stop: threadin
     result = workers.run(job.genome, piece, stop)
     job.pace.heard(result)
     if job.store is not None:
+        job.genome.digest(stop)  # the manifest needs it: waited for here, where the wait can be ended
+        job.genome.require_unchanged()  # a piece of a file that has changed would be taken for one of what it was
         job.store.commit(result)
     return result
 
 
 def opened_ahead(
-    jobs: Sequence[Job],
-    workers: Workers,
-    options: ScanOptions,
-    resume: bool,
-    warn: Warn,
-    tell: Callable[[str], None],
+    jobs: Sequence[Job], workers: Workers, options: ScanOptions, run: Run
 ) -> Iterator[OpenJob | GenoscanError]:
     """The jobs, opened; while one is scanned the next is opened, which for compressed genomes takes a while."""
+    stop = threading.Event()
 
     def opened(job: Job) -> OpenJob | GenoscanError:
         try:
-            return open_job(job, workers, options, resume, warn, tell)
+            return open_job(job, workers, options, run._replace(stop=stop))
         except OutputError:
             raise
         except GenoscanError as error:
             return error
 
     pool = ThreadPoolExecutor(1, thread_name_prefix="genoscan-open")
-    ahead: Future | None = None
+    ahead: deque[Future] = deque()
     try:
         for number in range(len(jobs)):
-            now = ahead or pool.submit(opened, jobs[number])
-            ahead = None
-            result = now.result()
-            if number + 1 < len(jobs):
-                ahead = pool.submit(opened, jobs[number + 1])
+            ahead += [pool.submit(opened, job) for job in jobs[number + len(ahead) : number + 2]]
+            result = ahead[0].result()
+            ahead.popleft()
             yield result
     finally:
-        if ahead is not None and not ahead.cancel() and isinstance(ahead.result(), OpenJob):
-            ahead.result().close()
-        pool.shutdown(wait=True)
+        if ahead:  # nobody will take these
+            stop.set()
+        pool.shutdown(wait=True, cancel_futures=True)
+        for future in ahead:
+            if not future.cancelled() and future.exception() is None and isinstance(future.result(), OpenJob):
+                future.result().close()

@@ -116,10 +116,11 @@ def write_tracks(opened: OpenJob, workers: Workers, results: Iterator[PieceResul
             write(collector.finish())
         opened.genome.require_unchanged()
     counts = [collector.counts for collector in collectors]
+    folder = opened.store.folder if opened.store is not None else None
     for model, output, count in zip(models, job.outputs, counts, strict=True):
         count.seconds = time.perf_counter() - count.started
         if not is_stream(output):
-            write_beside(Path(f"{output}.json"), summary_json(opened, model, workers, count))
+            write_beside(Path(f"{output}.json"), summary_json(opened, model, workers, count), folder)
     if opened.store is not None:
         opened.store.remove()
     return counts
@@ -136,7 +137,7 @@ def _track(opened: OpenJob, model: Model | ModelFile, output: str | None) -> Ite
             return bedgraph_lines(chunk, names)
         return bed_lines(chunk, names, channels, score_range)
 
-    with open_output(output, folder) as write_bytes:
+    with open_output(output, folder, [] if is_stream(output) else [Path(f"{output}.json")]) as write_bytes:
         if opened.options.format == "bed":
             write_bytes(bed_header())
 

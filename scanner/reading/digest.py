@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
-from ..errors import GenoscanError
+from ..errors import GenoscanError, Interrupted
 from .letters import FileState, changed, open_unchanged, unreadable
 
 _CHUNK = 1 << 20
@@ -77,9 +77,12 @@ class FileDigest:
         finally:
             self._ended.set()
 
-    def result(self) -> str:
-        """The digest, waited for. Raises GenoscanError if the file cannot be read or is no longer the same."""
-        self._ended.wait()
+    def result(self, stop: threading.Event | None = None) -> str:
+        """The digest, waited for. Raises GenoscanError if the file cannot be read or is no longer the same,
+        Interrupted soon after ``stop`` is set."""
+        while not self._ended.wait(0.2 if stop is not None else None):
+            if stop.is_set():
+                raise Interrupted
         if isinstance(self._result, Exception):
             raise self._result
         return self._result

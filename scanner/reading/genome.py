@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import stat
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
@@ -25,6 +26,7 @@ from .digest import FileDigest, PassingDigest
 from .fai import read_fai
 from .fasta import Layout, check_records, read_layout
 from .letters import FileState, changed, close_letters, open_letters, read_codes, unreadable
+from .streams import arriving, open_pipe, until
 
 _CHUNK = 1 << 20
 _PACKED = {b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"PK\x03\x04": "zip", b"\x28\xb5\x2f\xfd": "zstd"}
@@ -103,15 +105,13 @@ class Genome:
             self._digest = FileDigest(self.source, self._original)
             self._resources.callback(self._digest.stop)
 
-    def digest(self) -> str:
+    def digest(self, stop: threading.Event | None = None) -> str:
         """128-bit BLAKE2b in hex: of the file's bytes as they lie on disk, for a stream of its decompressed text.
 
-        Raises GenoscanError for a file that changed since it was opened.
+        Raises GenoscanError for a file that changed since it was opened, Interrupted soon after ``stop`` is set.
         """
         self.start_digest()
-        if isinstance(self._digest, FileDigest):
-            self._digest = self._digest.result()
-        return self._digest
+        return self._digest if isinstance(self._digest, str) else self._digest.result(stop)
 
     def require_unchanged(self) -> None:
         """Raise GenoscanError unless the file on disk has the size and time of change that it had on opening."""
@@ -170,20 +170,21 @@ def open_part(part: GenomePart) -> PartReader:
     return PartReader(part)
 
 
-def open_genome(path: str | Path, warn: Warn = warn_of_genome) -> Genome:
+def open_genome(path: str | Path, warn: Warn = warn_of_genome, stop: threading.Event | None = None) -> Genome:
     """Open a FASTA: plain, gzip or bgzip, a named pipe, or "-" for standard input.
 
     ``warn`` hears of empty records, of names that bedtools does not take, and of a .fai that cannot be used. Every
     letter is checked here, or when it is read if a .fai was used. Raises GenoscanError, one line that names the file,
-    for whatever cannot be read as a genome.
+    for whatever cannot be read as a genome; Interrupted soon after ``stop`` is set.
     """
     source = "<stdin>" if str(path) == "-" else str(path)
+    stop = stop or threading.Event()
     with ExitStack() as resources:
         try:
             if str(path) == "-":
-                genome = _open_stream(sys.stdin.buffer, source, resources)
+                genome = _open_stream(sys.stdin.buffer, source, resources, stop)
             else:
-                genome = _open_path(Path(path), source, warn, resources)
+                genome = _open_path(Path(path), source, warn, resources, stop)
         except OSError as error:
             raise unreadable(source, error) from None
         _warn_of_empty(genome, warn)
@@ -204,13 +205,14 @@ def same_genome(path: str, recorded: Mapping[str, object]) -> bool:
         return False
 
 
-def _open_path(path: Path, source: str, warn: Warn, resources: ExitStack) -> Genome:
+def _open_path(path: Path, source: str, warn: Warn, resources: ExitStack, stop: threading.Event) -> Genome:
     mode = path.stat().st_mode
     if stat.S_ISDIR(mode):
         raise GenoscanError(f"{source}: is a folder: give a FASTA file")
+    if not stat.S_ISREG(mode):
+        with open_pipe(path) as file:
+            return _open_stream(file, source, resources, stop)
     with path.open("rb") as file:
-        if not stat.S_ISREG(mode):
-            return _open_stream(file, source, resources)
         state = FileState.of_open(path.absolute(), file)
         packed = file.read(len(GZIP)) == GZIP
         file.seek(0)
@@ -218,12 +220,13 @@ def _open_path(path: Path, source: str, warn: Warn, resources: ExitStack) -> Gen
         letters, digest = state, None
         if layout is None and not packed:
             with PassingDigest() as passing:
-                layout = read_layout(_checked_start(passing.hashed(_pieces(file)), source), source)
+                text = until(stop, passing.hashed(_pieces(file)))
+                layout = read_layout(_checked_start(text, source), source)
                 digest = passing.hexdigest()
         if layout is None or layout.uneven:
             file.seek(0)
             with PassingDigest() as passing:
-                text = decompressed(passing.hashed(_pieces(file)), source)
+                text = until(stop, decompressed(passing.hashed(_pieces(file)), source))
                 layout, letters = _copied(text, source, resources)
                 digest = passing.hexdigest()
         if FileState.of_open(path.absolute(), file) != state:
@@ -231,9 +234,9 @@ def _open_path(path: Path, source: str, warn: Warn, resources: ExitStack) -> Gen
     return Genome(source, layout, letters, state, digest, resources)
 
 
-def _open_stream(file: BinaryIO, source: str, resources: ExitStack) -> Genome:
+def _open_stream(file: BinaryIO, source: str, resources: ExitStack, stop: threading.Event) -> Genome:
     with PassingDigest() as passing:
-        text = passing.hashed(decompressed(_pieces(file), source))
+        text = until(stop, passing.hashed(decompressed(arriving(file, _CHUNK, stop), source)))
         layout, letters = _copied(text, source, resources)
         return Genome(source, layout, letters, None, passing.hexdigest(), resources)
 

@@ -10,7 +10,7 @@ import errno
 import os
 import stat
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -22,13 +22,14 @@ Write = Callable[[bytes], None]
 
 
 @contextmanager
-def open_output(path: str | None, folder: Path | None = None) -> Iterator[Write]:
+def open_output(path: str | None, folder: Path | None = None, stale: Sequence[Path] = ()) -> Iterator[Write]:
     """A function that appends bytes to the output at ``path`` (None or '-': standard output).
 
     '.gz' paths become bgzip with ``path.csi`` beside them. The file grows in ``folder``, which must be on the same file
-    system (None: beside its place, hidden). Leaving the context normally puts the file in place;
-    leaving it by an exception removes what was written. `GenoscanError` names the file when a folder is missing or
-    not writable or the disk is full.
+    system (None: beside its place, hidden). Leaving the context normally puts the file in place, to stay there even
+    after a reboot, and first removes ``stale`` files, which speak of the one that is replaced; leaving it by an
+    exception removes what was written. `GenoscanError` names the file when a folder is missing or not writable or the
+    disk is full.
     """
     if path is None or path == "-":
         yield _write_stdout
@@ -51,15 +52,25 @@ def open_output(path: str | None, folder: Path | None = None) -> Iterator[Write]
 
         try:
             yield write
-        finally:
-            with file_errors(final):
+        except BaseException:
+            with suppress(OSError):  # the first trouble is the one to tell
                 handle.close()
+            raise
+        with file_errors(final):
+            handle.close()
         if not stream:
             with file_errors(final):
                 if final.suffix == ".gz":
                     pysam.tabix_index(str(partial), preset="bed", csi=True, force=True)
+                    _sync(leftovers[1])
+                _sync(partial)
+                for path_beside in stale:
+                    path_beside.unlink(missing_ok=True)
+                if final.suffix == ".gz":
                     os.replace(leftovers[1], f"{final}.csi")
                 os.replace(partial, final)
+                with suppress(OSError):  # not every file system knows how
+                    _sync(final.parent)
     finally:
         pysam.set_verbosity(verbosity)
         for leftover in leftovers:
@@ -83,9 +94,21 @@ def is_stream(path: str | None) -> bool:
     return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
-def write_synced(path: Path, data: bytes) -> None:
-    """Write a small file in one step: complete or absent, even after a reboot. OSError where that fails."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+def _sync(path: Path) -> None:
+    """Have a file, or the names in a folder, on the disk itself. OSError where that fails."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_synced(path: Path, data: bytes, folder: Path | None = None) -> None:
+    """Write a small file in one step: complete or absent, even after a reboot. OSError where that fails.
+
+    ``folder``: where it is while it is not complete, on the same file system; None: beside its place, hidden.
+    """
+    partial = (folder or path.parent) / f".{path.name}.{os.getpid()}.partial"
     try:
         with partial.open("wb") as file:
             file.write(data)
@@ -98,11 +121,11 @@ def write_synced(path: Path, data: bytes) -> None:
         raise
 
 
-def write_beside(path: Path, text: str) -> None:
-    """Write a small text file in one step: complete or absent."""
+def write_beside(path: Path, text: str, folder: Path | None = None) -> None:
+    """Write a small text file in one step: complete or absent. ``folder`` as for `write_synced`."""
     with file_errors(path):
         # File names need not be UTF-8; their odd bytes become JSON's own escapes.
-        write_synced(path, text.encode("utf-8", errors="backslashreplace"))
+        write_synced(path, text.encode("utf-8", errors="backslashreplace"), folder)
 
 
 def require_place(path: Path) -> None:
@@ -126,9 +149,10 @@ def file_errors(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         hint = "; free some space and run again" if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
-        if error.errno is None:  # htslib does not say why
-            hint = "; is the disk full?"
-        raise OutputError(f"{path}: cannot write: {error.strerror or error}{hint}") from None
+        reason = error.strerror or str(error)
+        if error.errno is None or error.errno < 0:  # htslib does not say why
+            reason = "is the disk full?" if path.parent.is_dir() else os.strerror(errno.ENOENT)
+        raise OutputError(f"{path}: cannot write: {reason}{hint}") from None
 
 
 def _write_stdout(data: bytes) -> None:

@@ -182,7 +182,11 @@ def test_resume_leaves_what_is_complete_and_does_what_is_not(folder):
 def test_resume_scans_again_what_is_no_longer_the_same(folder, change):
     arguments = ["scan", "human.fa", "-m", "a.onnx", "-o", "x.bed", "--device", "cpu", "--resume"]
     assert commands.invoke(*arguments).exit_code == 0
+    (folder / "x.bed.pieces").mkdir()  # killed just before it went
+    (folder / "x.bed.pieces" / "lock").touch()
+    (folder / "x.bed.pieces" / "manifest.json").write_text("{}")
     again = commands.invoke(*arguments)
+    assert not (folder / "x.bed.pieces").exists()
     assert again.stderr == "genoscan: human.fa: is complete already\n"
     if change == "genome":
         text = (folder / "human.fa").read_text()

@@ -12,7 +12,7 @@ from genoscan.scanner.calling.intervals import RUN
 from genoscan.scanner.calling.levels import LEVEL
 from genoscan.scanner.errors import GenoscanError, OutputError
 from genoscan.scanner.pieces import PieceResult
-from genoscan.scanner.resume import MANIFEST, open_store, pack, unpack
+from genoscan.scanner.resume import MANIFEST, discard_store, open_store, pack, unpack
 
 IDENTITY = {
     "genome": "d1",
@@ -220,3 +220,33 @@ def test_leftovers_of_a_write_that_was_killed_are_no_pieces(tmp_path):
     folder = interrupted(tmp_path / "x.pieces")
     (folder / ".00000009-00000010.piece.17.partial").write_bytes(b"half")
     assert store(folder).finished == {0: 2, 5: 6}
+
+
+def test_a_folder_with_files_of_somebody_else_is_left_alone(tmp_path):
+    folder = tmp_path / "x.pieces"
+    folder.mkdir()
+    (folder / "notes.txt").write_text("mine")
+    for resume in (True, False):
+        with pytest.raises(GenoscanError, match=r"x\.pieces: .* there is a file 'notes\.txt' that is none of them"):
+            store(folder, resume=resume)
+        discard_store(folder)
+    assert [path.name for path in folder.iterdir()] == ["notes.txt"]
+
+
+def test_a_complete_scan_does_not_touch_the_folder_of_the_next(tmp_path):
+    one = store(interrupted(tmp_path / "x.pieces"))
+    one.remove()
+    next_one = store(tmp_path / "x.pieces")
+    next_one.commit(result(0, 2))
+    assert one.close() == 0
+    assert next_one.close() == 1
+
+
+def test_what_is_left_of_a_complete_scan_is_discarded_unless_somebody_is_at_work(tmp_path):
+    folder = interrupted(tmp_path / "x.pieces")
+    at_work = store(folder)
+    discard_store(folder)
+    assert at_work.close() == 2
+    discard_store(folder)
+    assert not folder.exists()
+    discard_store(folder)

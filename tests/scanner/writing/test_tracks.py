@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pysam
@@ -142,3 +143,58 @@ def test_a_full_disk_is_one_clear_error(tmp_path):
 def test_write_beside_leaves_nothing_else(tmp_path):
     write_beside(tmp_path / "x.json", json.dumps({"a": 1}))
     assert os.listdir(tmp_path) == ["x.json"]
+
+
+@pytest.mark.parametrize("name", ["x.bed", "x.bed.gz"])
+def test_a_track_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch, name):
+    done, path = [], tmp_path / name
+    sync, replace, unlink = os.fsync, os.replace, Path.unlink
+
+    def synced(descriptor):
+        done.append(("sync", Path(os.readlink(f"/proc/self/fd/{descriptor}")).name))
+        sync(descriptor)
+
+    def placed(source, target):
+        done.append(("place", Path(target).name))
+        replace(source, target)
+
+    def removed(one, **options):
+        done.append(("remove", one.name))
+        unlink(one, **options)
+
+    (tmp_path / "old.json").write_text("{}")
+    (tmp_path / "pieces").mkdir()
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(os, "replace", placed)
+    with open_output(str(path), tmp_path / "pieces", [tmp_path / "old.json"]) as write:
+        write(bed_header() + b"chr1\t5\t9\tr\t10\t.\n")
+        monkeypatch.setattr(Path, "unlink", removed)
+    partial = f"{name}.partial"
+    index = [("sync", f"{partial}.csi")], [("place", f"{name}.csi")]
+    if name == "x.bed":
+        index = [], []
+    assert done[: 4 + 2 * len(index[0])] == [
+        *index[0], ("sync", partial), ("remove", "old.json"), *index[1], ("place", name), ("sync", tmp_path.name)
+    ]  # fmt: skip
+
+
+def test_an_error_is_not_hidden_by_one_of_closing(tmp_path):
+    """On a full disk closing fails too."""
+    code = (
+        "import resource\n"
+        "from genoscan.scanner.errors import GenoscanError\n"
+        "from genoscan.scanner.writing.output import open_output\n"
+        "for first in (False, True):\n"
+        "    try:\n"
+        f"        with open_output({str(tmp_path / 'x.bed.gz')!r}) as write:\n"
+        "            resource.setrlimit(resource.RLIMIT_FSIZE, (10, resource.RLIM_INFINITY))\n"
+        "            write(b'chr1\\t5\\t9\\n' * 1000)\n"
+        "            if first:\n"
+        "                raise GenoscanError('the first')\n"
+        "    except GenoscanError as error:\n"
+        "        print(error)\n"
+        "    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)\n"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout == f"{tmp_path / 'x.bed.gz'}: cannot write: is the disk full?\nthe first\n"
+    assert os.listdir(tmp_path) == []
