@@ -83,7 +83,7 @@ def _with_another_field(draw: inputs.Draw, manifest: bytes) -> bytes:
     try:
         fields = json.loads(manifest)
         inputs.change_a_field(draw, fields)
-    except (ValueError, TypeError, IndexError):  # spoilt before
+    except (ValueError, TypeError, IndexError, RecursionError):  # spoilt before
         return manifest
     return json.dumps(fields, indent=1).encode()
 
