@@ -42,7 +42,7 @@ class Piece:
     searches: tuple[Search, ...]
 
     def __reduce__(self):
-        # A hundred tiles of two small arrays each would keep pickle busy longer than all else a driver does for a piece.
+        # A hundred tiles of two small arrays each would keep pickle busy longer than all else that a piece needs.
         return _unpacked, (
             self.first,
             np.concatenate([tile.intervals for tile in self.tiles]),
