@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
@@ -82,9 +83,10 @@ class Place:
         """Finished pieces on the disk."""
         return set(self.out.glob("*.pieces/*.piece"))
 
-    def finished_bases(self) -> int:
-        """Bases of all finished pieces on the disk."""
-        return sum(unpack(path.read_bytes()).bases for path in self.pieces())
+    def finished_bases(self, without: Collection[str] = ()) -> int:
+        """Bases of all finished pieces on the disk; ``without``: of tracks whose names begin so."""
+        pieces = (path for path in self.pieces() if f"{path.parent.stem}." not in without)
+        return sum(unpack(path.read_bytes()).bases for path in pieces)
 
     def close(self) -> None:
         for one in self.processes():
