@@ -155,7 +155,22 @@ def test_the_quota_of_a_container(tmp_path, files, limit):
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
-    assert devices._container_limit(tmp_path) == limit
+    assert devices._container_limit(tmp_path, tmp_path / "none") == limit
+
+
+def test_the_least_quota_of_nested_groups_counts(tmp_path):
+    """As on a host, where a job's group lies some levels below the root."""
+    (tmp_path / "jobs" / "job7" / "step").mkdir(parents=True)
+    (tmp_path / "jobs" / "cpu.max").write_text("1600000 100000\n")
+    (tmp_path / "jobs" / "job7" / "cpu.max").write_text("400000 100000\n")
+    (tmp_path / "jobs" / "job7" / "step" / "cpu.max").write_text("max 100000\n")
+    own = tmp_path / "own"
+    own.write_text("0::/jobs/job7/step\n")
+    assert devices._container_limit(tmp_path, own) == [4]
+    own.write_text("0::/jobs\n")
+    assert devices._container_limit(tmp_path, own) == [16]
+    own.write_text("nonsense\n")
+    assert devices._container_limit(tmp_path, own) == []
 
 
 @pytest.mark.parametrize(
