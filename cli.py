@@ -226,7 +226,7 @@ def batch(sheet, out_dir, models, **options):
     from .scanner.batch import scan_samples
     from .scanner.sheet import read_sheet
 
-    scan_samples(read_sheet(sheet, models), None, out_dir, **options)
+    scan_samples(read_sheet(sheet, models), None, out_dir, sheet=sheet, **options)
 
 
 @main.group(invoke_without_command=True)

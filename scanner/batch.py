@@ -59,9 +59,15 @@ def plan_single(sample: Sample, output: str | None) -> Job:
 
 
 def plan_folder(
-    samples: Sequence[Sample], paths: dict[str, int], cards: Sequence[ModelCard], out_dir: str, format_: str
+    samples: Sequence[Sample],
+    paths: dict[str, int],
+    cards: Sequence[ModelCard],
+    out_dir: str,
+    format_: str,
+    sheet: str | None = None,
 ) -> list[Job]:
-    """A job a sample, its tracks in ``out_dir``, which is made. ``paths``: the number of each model's file.
+    """A job a sample, its tracks in ``out_dir``, which is made. ``paths``: the number of each model's file; ``sheet``:
+    the sample sheet's.
 
     Nothing is scanned when a file would be lost: when two tracks share one, or one is an input.
     """
@@ -76,6 +82,7 @@ def plan_folder(
                 raise UsageError(f"{path}: two of the genomes or models would be written here; name them apart")
             planned.add(path)
             _require_apart(path, _inputs(sample))
+        _require_apart(os.path.join(out_dir, SUMMARY), [*_inputs(sample), *([sheet] if sheet else [])])
         folder = os.path.join(out_dir, f"{sample.name}.pieces")
         jobs.append(Job(sample.name, sample.genome, numbers, sample.regions, outputs, folder))
     try:
@@ -122,6 +129,7 @@ def scan_samples(
     output: str | None = None,
     out_dir: str | None = None,
     *,
+    sheet: str | None = None,
     device: str = "auto",
     batch_size: int | None = None,
     workers: int | None = None,
@@ -133,7 +141,8 @@ def scan_samples(
     **options,
 ) -> list[SummaryRow]:
     """`genoscan scan` and `genoscan batch`: every sample with its models, to ``output`` (one track; None: standard
-    output) or into ``out_dir``. ``options`` are those of `ScanOptions`. Returns the rows of the summary.
+    output) or into ``out_dir``. ``sheet``: the file that the samples are from. ``options`` are those of `ScanOptions`.
+    Returns the rows of the summary.
 
     Errors as for `run_jobs`; and before anything is scanned for what cannot work.
     """
@@ -151,7 +160,7 @@ def scan_samples(
         if out_dir is None:
             jobs = [plan_single(samples[0], output)]
         else:
-            jobs = plan_folder(samples, numbers, cards, out_dir, settings.format)
+            jobs = plan_folder(samples, numbers, cards, out_dir, settings.format, sheet)
         table = None if out_dir is None else Path(out_dir) / SUMMARY
         return run_jobs(jobs, crew, settings, resume=resume, quiet=quiet, auto=device == "auto", table=table)
 

@@ -101,7 +101,8 @@ class PieceStore:
         """Put a result on disk: afterwards neither a kill nor a reboot loses it. `OutputError` where that fails."""
         with self._writing, file_errors(self.folder):
             if not self._described:
-                manifest = {**self._identity(), "tile_size": self.tile_size}
+                fields = {**self._identity(), "tile_size": self.tile_size}
+                manifest = {**fields, "check_sum": _sum_of_fields(fields)}
                 write_synced(self.folder / MANIFEST, (json.dumps(manifest, indent=1) + "\n").encode())
                 self._described = True
         with file_errors(self.folder):
@@ -109,11 +110,12 @@ class PieceStore:
         self.finished[result.first] = result.last
 
     def load(self, first: int, last: int) -> PieceResult | None:
-        """A finished piece; None if its file is damaged."""
+        """A finished piece; None if its file is damaged, or that of another."""
         try:
-            return unpack(self._path(first, last).read_bytes())
+            result = unpack(self._path(first, last).read_bytes())
         except (OSError, ValueError):
             return None
+        return result if (result.first, result.last) == (first, last) else None
 
     def _path(self, first: int, last: int) -> Path:
         return self.folder / f"{first:08d}-{last:08d}.piece"
@@ -225,9 +227,10 @@ def _read_manifest(folder: Path) -> dict:
     path = folder / MANIFEST
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
-        if {"genome", "models", "options", "tile_size"} <= manifest.keys() and int(manifest["tile_size"]) > 0:
+        # With another tile size the pieces would be taken for those of other tiles.
+        if manifest.pop("check_sum") == _sum_of_fields(manifest):
             return manifest
-    except (OSError, ValueError, TypeError, AttributeError):
+    except (OSError, ValueError, TypeError, AttributeError, KeyError, RecursionError):
         pass
     raise GenoscanError(f"{path}: is damaged; delete the folder to start anew")
 
@@ -280,6 +283,10 @@ def pack(result: PieceResult) -> bytes:
 
 def _check_sum(data: bytes) -> bytes:
     return hashlib.blake2b(data, digest_size=_CHECK_SUM).digest()
+
+
+def _sum_of_fields(fields: dict) -> str:
+    return _check_sum(json.dumps(fields, sort_keys=True).encode()).hex()
 
 
 def _smallest_type(values: np.ndarray) -> type[np.signedinteger]:

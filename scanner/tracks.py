@@ -28,7 +28,8 @@ OnBases = Callable[[int], None]
 
 @dataclass
 class Counts:
-    """What scanning one genome with one model came to; ``seconds`` is wall time, ``resumed`` bases of earlier runs."""
+    """What scanning one genome with one model came to; ``seconds`` is wall time, ``resumed`` bases of earlier runs.
+    ``called_bases`` counts a base once, however many calls (on two strands, of several outputs) it lies in."""
 
     bases: int = 0
     windows: int = 0
@@ -38,6 +39,7 @@ class Counts:
     resumed: int = 0
     seconds: float = 0.0
     started: float = field(default_factory=time.perf_counter, repr=False)
+    _reach: tuple[int, int] = field(default=(-1, 0), repr=False)
 
     def add_piece(self, result: PieceResult, search: int) -> None:
         self.bases += result.bases
@@ -47,8 +49,18 @@ class Counts:
         self.seconds = time.perf_counter() - self.started
 
     def add_calls(self, calls: np.ndarray) -> None:
+        """Count calls (RUN or LEVEL array) that come after those before in genome order."""
+        if not len(calls):
+            return
         self.calls += len(calls)
-        self.called_bases += int((calls["end"] - calls["start"]).sum())
+        # Contigs one after the other, each as long as the longest, so that ends of one cannot reach into the next.
+        contig, reached = self._reach
+        contigs = np.cumsum(np.diff(calls["contig"], prepend=contig) != 0, dtype=np.int64)
+        stride = max(reached, int(calls["end"].max()))
+        starts, ends = calls["start"] + contigs * stride, calls["end"] + contigs * stride
+        reach = np.maximum.accumulate(np.concatenate([[reached], ends]))
+        self.called_bases += int(np.maximum(0, ends - np.maximum(starts, reach[:-1])).sum())
+        self._reach = int(calls["contig"][-1]), int(reach[-1] - contigs[-1] * stride)
 
     @property
     def mb_per_second(self) -> float:

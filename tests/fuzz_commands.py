@@ -1,4 +1,4 @@
-"""Command lines and model files for the fuzzers, and the judge of how a command ends.
+"""Command lines for the fuzzers, the folder where they run, and the judge of how a command ends.
 
 `OPTIONS` is the table to extend when a command gets an option: its values that mean something, and those that do not.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -23,9 +24,8 @@ import onnx
 import toys
 from fuzz_reference import Refused, check_files, read_fasta, track_problem, unpack
 from hypothesis import strategies as st
-from onnx import TensorProto, helper
 
-from genoscan.scanner.card import CARD_KEY
+from genoscan.scanner.errors import one_line
 
 # ---- command lines
 
@@ -48,10 +48,28 @@ _ODD_NUMBERS = ("", "0", "-1", "x", "1.5", "1e3", "nan", "9" * 30, "9" * 5000, "
 _MODEL = Option("--model", ("model.onnx", "both.onnx", "bins.onnx", "model.onnx"), (
                 "nix.onnx", "genome.fa", "broken.onnx", "cardless.onnx", "two.onnx", "repeats", "odd\nname.onnx",
                 *_ODD_PATHS), 1.0)  # fmt: skip
+_OUT_DIR = Option("--out-dir", ("tracks", "tracks", "new/deep"), ("genome.fa", "nix\udcff", *_ODD_PATHS), 0.4)
 _RUNNING = (
     Option("--device", ("cpu", "auto"), ("cuda", "tensorrt", "gpu", "", "CPU"), 0.3),
     Option("--threads", ("1", "2", "3"), ("1024", "1025", *_ODD_NUMBERS), 0.4),
     Option("--batch-size", ("1", "2", "5", "64"), ("1048577", "100000", *_ODD_NUMBERS), 0.2),
+)
+_SCANNING = (
+    *_RUNNING,
+    Option("--tile-size", ("1", "5", "64", "100000"), _ODD_NUMBERS),
+    Option("--threshold", ("0", "0.5", "-1.5", "1e5", "1e-320"), ("inf", "-inf", "1e300", *_ODD_NUMBERS)),
+    Option("--min-length", ("1", "7", "9" * 30), _ODD_NUMBERS),
+    Option("--format", ("bed", "bedgraph"), ("gff", "", "BED")),
+    Option("--quiet", share=0.4),
+    Option("--resume", share=0.2),
+    # Two workers would be processes on Ray, and so would an address that somebody may answer at.
+    Option("--workers", ("1",), ("0", "-1", "4097", "", "x", "1.5", "9" * 30), 0.1),
+    Option("--gpus-per-worker", ("1", "0.5", "1e-9"), ("0", "1.5", "-1", "nan", "inf", "", "x"), 0.1),
+    Option(
+        "--ray",
+        odd=("ray://x:1", "localhost:65536", "x:\u00b2", "x:" + "9" * 5000, "n" * 300 + ":1", "\udcff:1", "x:"),
+        share=0.1,
+    ),
 )
 OPTIONS: dict[str, tuple[Option, ...]] = {
     "scan": (
@@ -60,16 +78,18 @@ OPTIONS: dict[str, tuple[Option, ...]] = {
         _MODEL._replace(most=2),
         Option("--output", ("out.bed", "out.bed.gz", "-", "/dev/null", "é.bed"),
                ("genome.fa", "model.onnx", "nix/out.bed", "out\n.bed", "out", *_ODD_PATHS), 0.4),
-        Option("--out-dir", ("tracks", "tracks", "new/deep"), ("genome.fa", "nix\udcff", *_ODD_PATHS), 0.4),
+        _OUT_DIR,
         Option("--regions", ("one:1-20", "one", "two:5-", "targets.bed", "one:1,0-30"),
                ("three", "one:0-5", "one:9-5", "bad.bed", "genome.fa", "/dev/null", "one:1-" + "9" * 40,
                 *_ODD_PATHS), 0.2, 3),
-        *_RUNNING,
-        Option("--tile-size", ("1", "5", "64", "100000"), _ODD_NUMBERS),
-        Option("--threshold", ("0", "0.5", "-1.5", "1e5", "1e-320"), ("inf", "-inf", "1e300", *_ODD_NUMBERS)),
-        Option("--min-length", ("1", "7", "9" * 30), _ODD_NUMBERS),
-        Option("--format", ("bed", "bedgraph"), ("gff", "", "BED")),
-        Option("--quiet", share=0.4),
+        *_SCANNING,
+    ),
+    "batch": (
+        Option("", ("sheet.tsv",),
+               ("targets.bed", "genome.fa", "model.onnx", "empty.fa", "/dev/null", *_ODD_PATHS), 1.0),
+        _OUT_DIR._replace(share=1.0),
+        _MODEL._replace(share=0.7),
+        *_SCANNING,
     ),
     "models": (
         Option("", ("show",), ("list", "", "--help"), 0.9),
@@ -83,17 +103,22 @@ OPTIONS: dict[str, tuple[Option, ...]] = {
         Option("--json", share=0.5),
     ),
 }  # fmt: skip
-VERBS = ("scan",) * 30 + ("models",) * 3 + ("bench",)
+SHEETS = inputs.sheets(
+    ("genome.fa", "genome.fa", "genome.fa", "fuzzed.fa", "packed.fa.gz", "-"), ("model.onnx", "both.onnx", "bins.onnx"),
+    ("one:1-20", "one", "two:5-", "targets.bed"),
+)  # fmt: skip
+VERBS = ("scan",) * 30 + ("batch",) * 20 + ("models",) * 3 + ("bench",)
 ODD_WORDS = ("--", "-", "", "--help", "-h", "--version", "--nix", "-qq", "-t2", "-mmodel.onnx", "--model=", "\udcff",
              "é", "--quiet=1", "scan", "--regions=one:1-5", "two\nlines", "w" * 5000, "--thr", "-x")  # fmt: skip
 
 
 class CommandLine(NamedTuple):
-    """Words of a command, and what it finds on standard input and in fuzzed.fa."""
+    """Words of a command, and what it finds on standard input, in fuzzed.fa and in sheet.tsv."""
 
     words: tuple[str, ...]
-    stdin: bytes
-    genome: bytes
+    stdin: bytes = b""
+    genome: bytes = b""
+    sheet: bytes = b""
 
 
 def _chosen(draw: inputs.Draw, option: Option, oddity: float) -> list[tuple[str, str]]:
@@ -101,7 +126,7 @@ def _chosen(draw: inputs.Draw, option: Option, oddity: float) -> list[tuple[str,
     if draw(st.floats(0, 1)) >= option.share:
         return []
     if not option.good:
-        return [(option.name, "")]
+        return [(option.name, "")] if not option.odd else []
     values = [
         draw(st.sampled_from(option.odd if draw(st.floats(0, 1)) < oddity else option.good))
         for _ in range(draw(st.integers(1, option.most)))
@@ -151,7 +176,9 @@ def command_lines(draw: inputs.Draw) -> CommandLine:
         words += ["--seconds", "0.1"] * all("--seconds" not in word for word in words)
         words += ["--genome", "genome.fa"] * all("--genome" not in word for word in words)
     text = inputs.spoilt(inputs.fasta_documents(), (0, 0, 0, 0, 0, 1))
-    return CommandLine(tuple(words), draw(inputs.packed(text)) if "-" in words else b"", draw(text))
+    sheet = draw(inputs.spoilt(SHEETS, (0, 0, 0, 0, 1))) if verb == "batch" else b""
+    # A sheet too may name the standard input as a genome.
+    return CommandLine(tuple(words), draw(inputs.packed(text)) if "-" in words or sheet else b"", draw(text), sheet)
 
 
 # ---- the folder where commands run
@@ -164,7 +191,7 @@ _GENOMES = {
 
 
 @cache
-def _files() -> dict[str, bytes]:
+def template_files() -> dict[str, bytes]:
     broken = onnx.load_from_string(toys.gc_model(8, 4))
     cardless = onnx.load_from_string(toys.gc_model(8, 4))
     broken.graph.node[0].op_type = "Nix"
@@ -201,11 +228,11 @@ def _restore(here: Path, added: set[Path], changed: set[Path]) -> None:
         path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
     for path in changed:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(_files()[str(path.relative_to(here))])
+        path.write_bytes(template_files()[str(path.relative_to(here))])
 
 
 @contextmanager
-def _user_folder(
+def user_folder(
     folder: Path, fuzzed: dict[str, bytes], words: tuple[str, ...] = ()
 ) -> Iterator[Callable[[bool], set[Path]]]:
     """Work in a folder with genomes and models; gives a function that says which files are new.
@@ -217,7 +244,7 @@ def _user_folder(
     if not here.is_dir():
         (here / "folder").mkdir(parents=True)
         temporary.mkdir()
-        for name, data in _files().items():
+        for name, data in template_files().items():
             (here / name).write_bytes(data)
     for name, data in fuzzed.items():
         (here / name).write_bytes(data)
@@ -236,7 +263,7 @@ def _user_folder(
         for name in left:
             (temporary / name).rename(folder / name)
         assert not left, f"left among the temporaries: {left}"
-        return {path for path in added if not path.is_dir()}
+        return {path for path in added if path.suffix == ".pieces" or not path.is_dir()}
 
     try:
         tempfile.tempdir = str(temporary)
@@ -244,6 +271,7 @@ def _user_folder(
             yield new_files
     finally:
         tempfile.tempdir = usual
+        added.update(_listed(here).keys() - before.keys())
         _restore(here, added, changed - {here / name for name in fuzzed})
 
 
@@ -251,7 +279,7 @@ def _user_folder(
 
 
 def check_end(code: int, stderr: str) -> None:
-    """Exit codes and messages as docs/scan.md promises them."""
+    """Exit codes and messages as docs/scan.md promises them: one error, or one a genome and a last one in a batch."""
     assert code in (0, 1, 2), f"exit code {code}"
     assert "Traceback" not in stderr, stderr
     assert not stderr or stderr.endswith("\n"), f"an unfinished line: {stderr!r}"
@@ -262,8 +290,26 @@ def check_end(code: int, stderr: str) -> None:
     assert all(line.startswith("genoscan: ") for line in lines), f"a line that is not ours: {stderr!r}"
     assert not any(char < " " or "\x7f" <= char < "\xa0" for line in lines for char in line), f"control: {stderr!r}"
     errors = [line for line in lines if line.startswith("genoscan: error: ")]
-    assert len(errors) == (code != 0), f"{len(errors)} errors with exit code {code}: {stderr!r}"
-    assert errors in ([], lines[-1:]), f"more after the error: {stderr!r}"
+    several = re.match(r"genoscan: error: ([0-9]+) of [0-9]+ genomes failed: ", errors[-1]) if errors else None
+    expected = (code != 0) + (int(several[1]) if several else 0)
+    assert len(errors) == expected, f"{len(errors)} errors with exit code {code}: {stderr!r}"
+    assert errors[-1:] in ([], lines[-1:]), f"more after the error: {stderr!r}"
+
+
+_KEPT = re.compile(
+    "([0-9,]+) finished pieces? (?:is|are) kept in (.*?): the same command with --resume goes on from there"
+)
+
+
+def check_kept(code: int, stderr: str, new: set[Path]) -> None:
+    """Finished pieces stay only where a scan failed, and just those that are told of."""
+    told = {folder: int(count.replace(",", "")) for count, folder in _KEPT.findall(stderr)}
+    here = Path.cwd()
+    folders = {one_line(str(path.relative_to(here))): path for path in new if path.suffix == ".pieces"}
+    assert told == {name: len(list(path.glob("*.piece"))) for name, path in folders.items()}, (
+        f"kept: {folders}: {stderr!r}"
+    )
+    assert code or not folders, f"kept although nothing failed: {folders}"
 
 
 def _lengths(data: bytes) -> dict[str, int]:
@@ -277,9 +323,12 @@ def _check_results(line: CommandLine, code: int, stdout: bytes, new: set[Path]) 
     genomes = [{name: len(letters) for name, letters in contigs} for contigs in _GENOMES.values()]
     genomes += [_lengths(data) for data in (line.genome, line.stdin)]
     check_files(new, genomes)
+    into_folder = any("--out-dir" in word for word in line.words)
     if code:
-        assert not new or any("--out-dir" in word for word in line.words), f"files of a failed command: {new}"
+        results = {path for path in new if ".pieces" not in (path.suffix, path.parent.suffix)}
+        assert not results or into_folder, f"files of a failed command: {results}"
         return
+    assert not into_folder or "--help" in line.words or any(path.name == "summary.tsv" for path in new), "no summary"
     if stdout.startswith(b"#chrom\t"):
         problems = [track_problem(stdout, genome) for genome in genomes]
         assert "" in problems, problems
@@ -289,14 +338,32 @@ def _check_results(line: CommandLine, code: int, stdout: bytes, new: set[Path]) 
 
 def check_command(folder: Path, line: CommandLine) -> bool:
     """A command run in this process: it ends as promised and leaves complete tracks or nothing."""
-    with _user_folder(folder, {"fuzzed.fa": line.genome}, line.words) as new_files:
-        result = commands.invoke(*line.words, stdin=line.stdin)
+    with user_folder(folder, {"fuzzed.fa": line.genome, "sheet.tsv": line.sheet}, line.words) as new_files:
+        result = invoke(line.words, line.stdin)
         new = new_files()
-        if result.exception is not None and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        check_end(result.exit_code, result.stderr)
+        check_kept(result.exit_code, result.stderr, new)
         _check_results(line, result.exit_code, result.stdout_bytes, new)
+        if result.exit_code == 0 and "--resume" in line.words:
+            _check_that_nothing_is_left(line, new)
+            new_files()
     return result.exit_code == 0
+
+
+def invoke(words: tuple[str, ...], stdin: bytes = b"") -> commands.Result:
+    """The command, run in this process, after it has ended as promised."""
+    result = commands.invoke(*words, stdin=stdin)
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    check_end(result.exit_code, result.stderr)
+    return result
+
+
+def _check_that_nothing_is_left(line: CommandLine, new: set[Path]) -> None:
+    """What a command with --resume has completed, the same command leaves or makes again, to the byte."""
+    tracks = {path: path.read_bytes() for path in new if path.suffix not in (".json", ".tsv")}
+    again = invoke(line.words, line.stdin)
+    assert again.exit_code == 0, f"fails when it is done: {again.stderr}"
+    assert tracks == {path: path.read_bytes() for path in tracks}, "tracks differ the second time"
 
 
 ENVIRONMENTS: tuple[dict[str, str], ...] = (
@@ -310,7 +377,7 @@ ENVIRONMENTS: tuple[dict[str, str], ...] = (
 
 def check_process(folder: Path, line: CommandLine) -> bool:
     """The same as a process of its own, whose standard error has what libraries say beside Python too."""
-    with _user_folder(folder, {"fuzzed.fa": line.genome}, line.words) as new_files:
+    with user_folder(folder, {"fuzzed.fa": line.genome, "sheet.tsv": line.sheet}, line.words) as new_files:
         environment = (
             os.environ | {"TMPDIR": str(folder / "temporary")} | ENVIRONMENTS[len(line.genome) % len(ENVIRONMENTS)]
         )
@@ -318,168 +385,6 @@ def check_process(folder: Path, line: CommandLine) -> bool:
         done = subprocess.run(command, input=line.stdin, capture_output=True, env=environment, timeout=60, check=False)
         new = new_files()
         check_end(done.returncode, done.stderr.decode())
+        check_kept(done.returncode, done.stderr.decode(), new)
         _check_results(line, done.returncode, done.stdout, new)
     return done.returncode == 0
-
-
-# ---- models
-
-
-@cache
-def _models() -> tuple[bytes, ...]:
-    return (
-        toys.gc_model(8, 4), toys.base_model("G", 16, 8, 4),
-        toys.base_model("A", 32, 16, strand="both", shortest_window=16), toys.motif_model("GGC", 16),
-        toys.motif_model("ACG", 8, task="classification"), toys.kmer_bert(2, 1, 8, 2, 16),
-    )  # fmt: skip
-
-
-def _change_the_card(draw: inputs.Draw, model: onnx.ModelProto) -> None:
-    text = next(one.value for one in model.metadata_props if one.key == CARD_KEY)
-    how = draw(st.sampled_from(["field", "field", "field", "other", "bytes", "none", "key"]))
-    if how == "field":
-        fields = json.loads(text)
-        inputs.change_a_field(draw, fields)
-        text = json.dumps(fields)
-    elif how == "other":
-        text = draw(inputs.card_texts())
-    elif how == "bytes":
-        text = draw(inputs.spoilt(st.just(text.encode()), (1,))).decode(errors="replace")
-    helper.set_model_props(model, {} if how == "none" else {CARD_KEY + "x" * (how == "key"): text})
-
-
-def _retune(draw: inputs.Draw, model: onnx.ModelProto) -> None:
-    """Other values for what a card may well say otherwise."""
-    fields = json.loads(next(one.value for one in model.metadata_props if one.key == CARD_KEY))
-    low, high = sorted((draw(st.floats(-1, 2)), draw(st.floats(-1, 2))))
-    fields["calling"] = {"threshold": high, "extend": low, "gap": draw(st.integers(0, 40)), "min_length": draw(_FEW)}
-    fields["max_unknown"] = draw(st.floats(0, 1))
-    fields["track"] = {"name": draw(st.sampled_from(["", "a call"])), "score_range": [low - 1, high]}
-    fields["strand"] = draw(st.sampled_from(["both", "forward", "symmetric"]))
-    helper.set_model_props(model, {CARD_KEY: json.dumps(fields)})
-
-
-_FEW = st.integers(1, 40)
-
-
-def _change_a_shape(draw: inputs.Draw, model: onnx.ModelProto) -> None:
-    value = draw(st.sampled_from([*model.graph.input, *model.graph.output]))
-    kind = value.type.tensor_type
-    if draw(st.booleans()):
-        kind.elem_type = draw(st.sampled_from([0, 1, 2, 6, 7, 8, 9, 10, 11, 16, 99]))
-    elif kind.shape.dim:
-        dim = draw(st.sampled_from(list(kind.shape.dim)))
-        if draw(st.booleans()):
-            dim.dim_value = draw(st.sampled_from((0, 1, 2, 3, 4, 8, 16, -1, 2**31, 2**62)))
-        else:
-            dim.dim_param = draw(st.sampled_from(("", "batch", "n", "é")))
-    else:
-        kind.shape.dim.add().dim_value = 1
-
-
-_OPERATORS = (
-    "Identity", "Neg", "Sqrt", "Log", "Shape", "Cast", "Transpose", "Nix", "Relu", "ReduceMax", "Exp", "Not", "NonZero",
-    "Squeeze", "Flatten", "Loop", "If",
-)  # fmt: skip
-
-
-def _change_a_node(draw: inputs.Draw, model: onnx.ModelProto) -> None:
-    nodes = model.graph.node
-    node = draw(st.sampled_from(list(nodes)))
-    how = draw(st.sampled_from(["type", "remove", "rename", "attribute", "repeat", "domain", "input"]))
-    if how == "type":
-        node.op_type = draw(st.sampled_from(_OPERATORS))
-    elif how == "remove":
-        nodes.remove(node)
-    elif how == "rename" and node.output:
-        node.output[0] = draw(st.sampled_from(["", "logits", "sequence", "x"]))
-    elif how == "attribute" and node.attribute:
-        attribute = draw(st.sampled_from(list(node.attribute)))
-        value = draw(st.sampled_from((0, 1, 2, -1, 3, 2**31, 2**62)))
-        if attribute.ints:
-            attribute.ints[draw(st.integers(0, len(attribute.ints) - 1))] = value
-        else:
-            attribute.i = value
-    elif how == "repeat":
-        nodes.add().CopyFrom(node)
-    elif how == "domain":
-        node.domain = draw(st.sampled_from(["com.microsoft", "nix", "ai.onnx.ml"]))
-    elif how == "input" and node.input:
-        node.input[0] = draw(st.sampled_from(["", "sequence", "constant_0", "nix"]))
-
-
-def _change_a_constant(draw: inputs.Draw, model: onnx.ModelProto) -> None:
-    constant = draw(st.sampled_from(list(model.graph.initializer)))
-    how = draw(st.sampled_from(["data"] * 6 + ["dims", "type", "remove", "external"]))
-    if how == "data":
-        constant.raw_data = draw(inputs.flipped(constant.raw_data))
-    elif how == "dims":
-        constant.dims[:] = draw(st.lists(st.sampled_from((0, 1, 2, 4, -1, 2**31, 2**62)), max_size=3))
-    elif how == "type":
-        constant.data_type = draw(st.sampled_from([0, 1, 6, 7, 8, 9, 10, 11, 99]))
-    elif how == "remove":
-        model.graph.initializer.remove(constant)
-    else:
-        constant.data_location = TensorProto.EXTERNAL
-        entry = constant.external_data.add()
-        entry.key, entry.value = "location", draw(st.sampled_from(["genome.fa", "../x", "x" * 300, ""]))
-
-
-def _change_the_frame(draw: inputs.Draw, model: onnx.ModelProto) -> None:
-    how = draw(
-        st.sampled_from(["ir", "opset", "no-opset", "output", "input", "no-output", "no-input", "twice", "name"])
-    )
-    if how == "ir":
-        model.ir_version = draw(st.sampled_from((0, 1, 3, 8, 11, 99, 2**40)))
-    elif how == "opset":
-        model.opset_import[0].version = draw(st.sampled_from((0, 1, 7, 11, 13, 17, 21, 99, -1)))
-    elif how in ("no-opset", "no-output", "no-input"):
-        parts = {"no-opset": model.opset_import, "no-output": model.graph.output, "no-input": model.graph.input}
-        del parts[how][:]
-    elif how in ("output", "input"):
-        parts = {"output": model.graph.output, "input": model.graph.input}
-        parts[how].add().CopyFrom(parts[how][0])
-        parts[how][-1].name = draw(st.sampled_from(["mask", "gather_0", "slice_0", parts[how][0].name]))
-    elif how == "twice":
-        entry = model.metadata_props.add()
-        entry.key, entry.value = CARD_KEY, "{}"
-    else:
-        model.graph.name = draw(st.sampled_from(["", "\u2028", "n" * 1000]))
-
-
-# The frame comes last: the others look for what it may take away.
-_CHANGES = (
-    (), *[(_retune,)] * 6, *[(_retune, _change_a_constant)] * 4, (_retune, _change_a_node), (_retune, _change_a_shape),
-    (_change_the_card,), (_change_the_card,), (_change_the_frame,), (_change_the_card, _change_a_constant),
-    (_change_the_card, _change_a_shape), (_change_a_node, _change_a_shape, _change_the_frame),
-    (_change_a_constant, _change_the_frame),
-)  # fmt: skip
-
-
-@st.composite
-def model_files(draw: inputs.Draw) -> bytes:
-    """The bytes of an .onnx: whole, changed here or there in its structure, or spoilt."""
-    model = onnx.load_from_string(draw(st.sampled_from(_models())))
-    for change in draw(st.sampled_from(_CHANGES)):
-        change(draw, model)
-    data = model.SerializeToString()
-    return draw(inputs.spoilt(st.just(data), (1, 1, 2))) if draw(st.integers(0, 9)) == 5 else data
-
-
-def check_model(folder: Path, data: bytes) -> bool:
-    """A scan of a small genome with the model, after its card was shown."""
-    shown = check_command_on(folder, data, ("models", "show", "fuzzed.onnx"))
-    scanned = check_command_on(
-        folder, data, ("scan", "genome.fa", "-m", "fuzzed.onnx", "-t", "1", "--device", "cpu", "-q")
-    )
-    assert shown or not scanned, "a model that scans has a card to show"
-    return scanned
-
-
-def check_command_on(folder: Path, model: bytes, words: tuple[str, ...]) -> bool:
-    """`check_command` with this model as fuzzed.onnx."""
-    here = folder / "here"
-    if not here.is_dir():
-        check_command(folder, CommandLine(("models",), b"", b""))
-    (here / "fuzzed.onnx").write_bytes(model)
-    return check_command(folder, CommandLine(words, b"", b""))

@@ -131,7 +131,8 @@ def flipped(draw: Draw, data: bytes) -> bytes:
 
 NAMES = st.sampled_from(
     ["one", "two", "chr1", "chr10", "chrM", "1", "chr1:5", "chr1:1-2", "HLA-A*01:01", "a#1#b", "gi|1|x", "-", "a,b",
-     "é", "x\u00a0y", "\u2028z", "n" * 300, ":", "a:", ">", "+", "NA"]
+     "é", "x\u00a0y", "\u2028z", "n" * 300, ":", "a:", ">", "+", "NA"] * 2
+    + ["#x", "track1", "Tracks", "browser", "chrom", "!x", "Visibility", "x\x1b[1m"]
 )  # fmt: skip
 LETTERS = st.text("ACGTACGTACGTacgtNnURYKMx", max_size=90)
 
@@ -281,6 +282,33 @@ def bed_documents(draw: Draw) -> bytes:
     return "".join(f"{line}\n" for line in lines).encode()
 
 
+# ---- sample sheets
+
+SAMPLES = st.sampled_from(["one", "two", "a b", "é", "x.pieces", "n" * 60, "one.gc", "-", "*", "x\u2028y"] * 4
+                          + ["n" * 300, "../up", ".", "", "a/b", "#x", "x\x1b[1m"])  # fmt: skip
+_COLUMNS = ("sample", "genome", "models", "regions")
+
+
+@st.composite
+def sheets(draw: Draw, genomes: tuple[str, ...], models: tuple[str, ...], regions: tuple[str, ...]) -> bytes:
+    """A sample sheet: columns in any order, with and without models and regions, some files that are not there."""
+    columns = draw(st.permutations(_COLUMNS[: draw(st.sampled_from((2, 3, 3, 4)))]))
+    rows = [columns]
+    for name in draw(st.lists(SAMPLES, min_size=1, max_size=3, unique_by=draw(st.sampled_from([lambda one: one, id])))):
+        cells = {
+            "sample": name,
+            "genome": draw(st.sampled_from((*genomes, *genomes, "nix.fa"))),
+            "models": draw(
+                st.sampled_from(("", models[0], models[0], ",".join(models[:2]), f" {models[-1]} ,", "nix"))
+            ),
+            "regions": draw(st.sampled_from(("", "", "", regions[0], ";".join(regions[:2]), " ;", "nix"))),
+        }
+        rows.append([cells[column] for column in columns])
+        if draw(st.integers(0, 9)) == 5:
+            rows.append(draw(st.sampled_from([["#", "note"], [""], ["", "", ""], ["one"]])))
+    return "".join("\t".join(row) + "\n" for row in rows).encode()
+
+
 # ---- cards
 
 ODD_VALUES = st.one_of(
@@ -302,7 +330,7 @@ def _input_parts(draw: Draw) -> dict:
     if kind == "nucleotide":
         return {"kind": kind, "layout": draw(st.sampled_from(["one-hot", "codes"]))}
     if kind == "spectrum":
-        return {"kind": kind, "lags": 64 * draw(st.integers(1, 4))}
+        return {"kind": kind, "lags": draw(st.sampled_from((64, 256)))}  # each other one is compiled for
     return {
         "kind": kind, "k": draw(st.integers(1, 12)), "stride": draw(st.integers(1, 20)),
         "letters": draw(st.permutations("ACGT").map("".join)), "offset": draw(st.integers(0, 10)), "unknown": 1,

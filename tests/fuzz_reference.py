@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import json
 import re
@@ -58,6 +59,8 @@ def read_fasta(text: bytes) -> dict[str, list[int]]:
                 raise Refused("name") from None
             if name in contigs:
                 raise Refused("name twice")
+            if name.startswith(("#", "track", "browser")) or any(one < " " or one == "\x7f" for one in name):
+                raise Refused("no name for BED")
             contigs[name] = b""
         else:
             letters = line.translate(None, b" \t\v\f\r")
@@ -68,6 +71,12 @@ def read_fasta(text: bytes) -> dict[str, list[int]]:
     if not any(contigs.values()) or any(map(_is_protein, contigs.values())):
         raise Refused("no bases or protein")
     return {name: [CODE_OF[letter] for letter in letters] for name, letters in contigs.items()}
+
+
+def skipped_by_bedtools(name: str) -> bool:
+    """Whether bedtools takes a line that begins with this name for a header."""
+    low = name.encode().lower()  # of bytes: ASCII only
+    return low == b"chrom" or low.startswith((b">", b"!", b"track", b"browser", b"visibility"))
 
 
 # ---- regions
@@ -162,9 +171,19 @@ def track_problem(data: bytes, lengths: Mapping[str, int]) -> str:
 
 
 def check_files(paths: Iterable[Path], genomes: Iterable[Mapping[str, int]]) -> None:
-    """Tracks, their indexes and their summaries, all that a scan writes; each track fits one of the genomes."""
-    paths = set(paths)
+    """Tracks, their indexes and their summaries, all that a scan writes; each track fits one of the genomes.
+
+    Also the table of a folder's tracks, and finished pieces, which are not looked into.
+    """
+    pieces = {path for path in paths if ".pieces" in (path.suffix, path.parent.suffix)}
+    odd = [path for path in pieces if not re.fullmatch(r".*\.pieces|lock|manifest\.json|\d{8}-\d{8}\.piece", path.name)]
+    assert not odd, f"among the finished pieces: {odd}"
+    paths = set(paths) - pieces
+    tables = {path for path in paths if path.name == "summary.tsv"}
+    paths -= tables
     tracks = {path for path in paths if not path.name.endswith((".json", ".csi"))}
+    for table in tables:
+        check_table(table, {track.name for track in tracks if track.parent == table.parent})
     for track in tracks:
         assert not track.name.endswith(".partial"), f"left behind: {track}"
         data = track.read_bytes()
@@ -179,3 +198,65 @@ def check_files(paths: Iterable[Path], genomes: Iterable[Mapping[str, int]]) -> 
                 assert set(indexed.contigs) == names, "the index lacks contigs"
     beside = {Path(f"{track}{ending}") for track in tracks for ending in (".json", ".csi")}
     assert paths <= tracks | beside, f"stray files: {paths - tracks - beside}"
+
+
+_TABLE = ["sample", "genome", "model", "track", "bases", "calls", "covered_share", "mb_per_second", "status"]
+
+
+def check_table(path: Path, tracks: set[str]) -> None:
+    """A summary of a batch: a row for each of the tracks in its folder, and for those that failed."""
+    with path.open(newline="", encoding="utf-8") as file:
+        header, *rows = csv.reader(file, delimiter="\t")
+    assert header == _TABLE, header
+    complete = set()
+    for row in rows:
+        cells = dict(zip(_TABLE, row, strict=True))
+        if cells["status"] == "complete":
+            assert int(cells["calls"]) >= 0, row
+            assert int(cells["bases"]) > 0, row
+            assert 0 <= float(cells["covered_share"]) <= 1, row
+            complete.add(Path(cells["track"]).name)
+        else:
+            assert cells["status"].startswith("failed: "), row
+    assert complete == tracks, f"the table has {complete}, the folder {tracks}"
+
+
+# ---- sample sheets
+
+
+def read_sheet(data: bytes, models: tuple[str, ...]) -> list[tuple[str, str, tuple[str, ...], tuple[str, ...]]]:
+    """Name, genome, models and regions of each sample."""
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise Refused("not text") from None
+    rows = [line.split("\t") for line in re.split(r"\r\n|\r|\n", text) if line.strip() and not line.startswith("#")]
+    header = [name.strip() for name in rows[0]] if rows else []
+    if len(set(header)) < len(header) or not {"sample", "genome"} <= set(header) <= {
+        "sample",
+        "genome",
+        "models",
+        "regions",
+    }:
+        raise Refused("columns")
+    samples = []
+    for row in rows[1:]:
+        if len(row) > len(header):
+            raise Refused("cells")
+        cell = dict.fromkeys(("sample", "genome", "models", "regions"), "") | dict(
+            zip(header, map(str.strip, row), strict=False)
+        )
+        named = tuple(filter(None, map(str.strip, cell["models"].split(",")))) or models
+        regions = tuple(filter(None, map(str.strip, cell["regions"].split(";"))))
+        if (
+            not named
+            or not cell["sample"]
+            or not cell["genome"]
+            or re.search(r"^\.|/|\0", cell["sample"])
+            or "\0" in cell["genome"]
+        ):
+            raise Refused("sample")
+        samples.append((cell["sample"], cell["genome"], named, regions))
+    if not samples or len({name for name, *_ in samples}) < len(samples):
+        raise Refused("samples")
+    return samples

@@ -16,7 +16,9 @@ from typing import NamedTuple
 import fuzz_inputs as inputs
 import fuzz_reference as reference
 import numpy as np
-from fuzz_commands import check_command, check_model, check_process, command_lines, model_files
+from fuzz_commands import SHEETS, check_command, check_process, command_lines
+from fuzz_models import check_model, model_files
+from fuzz_pieces import check_pieces, damaged_folders
 from hypothesis import strategies as st
 
 from genoscan.scanner.calling.channels import channels_of
@@ -25,6 +27,7 @@ from genoscan.scanner.encoding.encoder import encoder
 from genoscan.scanner.errors import GenoscanError, UsageError
 from genoscan.scanner.reading.genome import open_genome
 from genoscan.scanner.reading.regions import parse_regions
+from genoscan.scanner.sheet import read_sheet
 
 
 class Target(NamedTuple):
@@ -56,14 +59,11 @@ def _compare(read: object, expected: object) -> bool:
 # ---- genomes
 
 
-def _ignore(text: str) -> None:
-    """Warnings are no part of the answer."""
-
-
 def _contigs_of(path: Path) -> dict[str, list[int]] | None:
     """What genoscan reads in a file: codes by contig, or None if it refuses."""
+    warnings: list[str] = []
     try:
-        with open_genome(path, warn=_ignore) as genome:
+        with open_genome(path, warn=warnings.append) as genome:
             lengths = [int(length) for length in genome.lengths]
             whole = {name: genome.codes(at, 0, lengths[at]) for at, name in enumerate(genome.names)}
             for at, codes in enumerate(whole.values()):
@@ -74,6 +74,8 @@ def _contigs_of(path: Path) -> dict[str, list[int]] | None:
     except GenoscanError as error:
         _require(error, GenoscanError, str(path))
         return None
+    warned = any("bedtools skips" in text for text in warnings)
+    assert warned == any(map(reference.skipped_by_bedtools, whole)), f"warned of names: {warned}"
     return {name: codes.tolist() for name, codes in whole.items()}
 
 
@@ -125,7 +127,7 @@ def _parsed(folder: Path, texts: list[str]) -> list[tuple[int, int, int]] | None
     if not path.exists():
         path.write_bytes(inputs.fasta_text([(name, "A" * length) for name, length in inputs.CONTIGS.items()]))
     try:
-        with open_genome(path, warn=_ignore) as genome:
+        with open_genome(path, warn=[].append) as genome:
             return [tuple(map(int, one)) for one in parse_regions(texts, genome.names, genome.lengths, "genome.fa")]
     except UsageError as error:
         _require(error, UsageError)
@@ -153,6 +155,26 @@ def check_bed(folder: Path, data: bytes) -> bool:
         expected = None
     _only(folder, [path.name, "contigs.fa"])
     return _compare(parsed, expected)
+
+
+# ---- sample sheets
+
+
+def check_sheet(folder: Path, sheet: tuple[bytes, tuple[str, ...]]) -> bool:
+    """Read as the simple reader does, or refused with a line that names the sheet."""
+    data, models = sheet
+    path = folder / "sheet.tsv"
+    path.write_bytes(data)
+    try:
+        read = [tuple(vars(one).values()) for one in read_sheet(str(path), models)]
+    except UsageError as error:
+        _require(error, UsageError, str(path))
+        read = None
+    try:
+        expected = reference.read_sheet(data, models)
+    except reference.Refused:
+        expected = None
+    return _compare(read, expected)
 
 
 # ---- cards
@@ -197,8 +219,14 @@ TARGETS: dict[str, Target] = {
         st.lists(inputs.region_texts(), min_size=1, max_size=3), check_regions, lambda data: [_text(data)]
     ),
     "bed": Target(inputs.packed(inputs.spoilt(inputs.bed_documents(), (0, 0, 0, 1, 1, 2))), check_bed, bytes),
+    "sheet": Target(
+        st.tuples(inputs.spoilt(SHEETS), st.sampled_from([(), ("m.onnx",)])),
+        check_sheet,
+        lambda data: (data, ("m.onnx",)),
+    ),
     "card": Target(inputs.card_texts(), check_card, _text),
     "model": Target(model_files(), check_model),
+    "pieces": Target(damaged_folders(), check_pieces),
     "command": Target(command_lines(), check_command),
     "process": Target(command_lines(), check_process),
 }

@@ -246,6 +246,18 @@ def test_summary_and_tracks_please_other_tools(folder):
     assert summary["counts"]["bases"] == 9000
 
 
+@pytest.mark.parametrize("lost", ["sheet", "genome"])
+def test_the_summary_does_not_replace_what_is_read(folder, lost):
+    sheet = "summary.tsv" if lost == "sheet" else "sheet.tsv"
+    genome = "summary.tsv" if lost == "genome" else "fly.fa"
+    (folder / "summary.tsv").write_bytes((folder / "fly.fa").read_bytes())
+    (folder / sheet).write_text(f"sample\tgenome\nf\t{genome}\n")
+    before = commands.contents(folder)
+    result = commands.invoke("batch", sheet, "--out-dir", ".", "-m", "gc.onnx", "--device", "cpu")
+    assert (result.exit_code, commands.contents(folder)) == (2, before)
+    assert "summary.tsv: is an input of this scan" in result.stderr
+
+
 def test_usage_that_makes_no_sense():
     for arguments, said in [
         (("scan", "-", "-m", "repeats", "--resume"), "--resume needs a file to go on with"),
