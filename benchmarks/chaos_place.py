@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
@@ -48,6 +50,7 @@ class Place:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 start_new_session=True,
+                preexec_fn=_hears_signals,
             )
 
     def processes(self) -> list[psutil.Process]:
@@ -80,9 +83,10 @@ class Place:
         """Finished pieces on the disk."""
         return set(self.out.glob("*.pieces/*.piece"))
 
-    def finished_bases(self) -> int:
-        """Bases of all finished pieces on the disk."""
-        return sum(unpack(path.read_bytes()).bases for path in self.pieces())
+    def finished_bases(self, without: Collection[str] = ()) -> int:
+        """Bases of all finished pieces on the disk; ``without``: of tracks whose names begin so."""
+        pieces = (path for path in self.pieces() if f"{path.parent.stem}." not in without)
+        return sum(unpack(path.read_bytes()).bases for path in pieces)
 
     def close(self) -> None:
         for one in self.processes():
@@ -90,6 +94,12 @@ class Place:
                 one.kill()
         if self.mounted:
             subprocess.run(["umount", "-l", str(self.disk)], check=True)
+
+
+def _hears_signals() -> None:
+    """What runs in the background (nohup, &) may have been told to ignore some, and its children inherit that."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL if number != signal.SIGINT else signal.default_int_handler)
 
 
 def ready(process: subprocess.Popen) -> bool:

@@ -268,7 +268,7 @@ class RayWorkers:
 
     def _needs(self) -> str:
         gpus = f" and {self._staffing.gpus:g} GPU" if self._staffing.gpus else ""
-        return f"each needs {self._staffing.cpus:g} CPUs{gpus}"
+        return f"each needs {self._staffing.cpus:g} CPU{'s' if self._staffing.cpus != 1 else ''}{gpus}"
 
 
 def _last_line(error: Exception) -> str:

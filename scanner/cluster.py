@@ -34,6 +34,8 @@ END_SECONDS = 5.0
 ANSWER_SECONDS = 20.0
 """How long a cluster's head may take to be there: jobs start it just before the scan."""
 
+_TOKEN = secrets.token_hex(32)
+"""Of all clusters that this process starts: Ray reads its token once."""
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # a worker without a GPU of its own keeps CUDA_VISIBLE_DEVICES
@@ -64,8 +66,9 @@ def ray_cluster(address: str | None) -> Iterator[list[Node]]:
     with ExitStack() as stack:
         stack.enter_context(_environment({name: os.environ.get(name, value) for name, value in _QUIET.items()}))
         if address is None:  # nobody else may give our cluster work, and no token is left in the user's home
-            token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
-            stack.enter_context(_environment(token))
+            # Ray reads the mode when it is imported; where it was, it has tokens by default.
+            mode = os.environ.get("RAY_AUTH_MODE") if "ray" in sys.modules else "token"
+            stack.enter_context(_environment({"RAY_AUTH_MODE": mode, "RAY_AUTH_TOKEN": _TOKEN}))
         else:
             _require_answer(address)
             # Tries, of 40 s each, at a port that is not a cluster's.
@@ -105,17 +108,22 @@ def _connect(address: str | None, stack: ExitStack) -> None:
 
 
 @contextmanager
-def _environment(wanted: Mapping[str, str]) -> Iterator[None]:
+def _environment(wanted: Mapping[str, str | None]) -> Iterator[None]:
+    """These variables (None: without), and afterwards what there was before, whatever Ray has set them to."""
     before = {name: os.environ.get(name) for name in wanted}
-    os.environ.update(wanted)
+    _set(wanted)
     try:
         yield
     finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+        _set(before)
+
+
+def _set(variables: Mapping[str, str | None]) -> None:
+    for name, value in variables.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
 
 
 def _require_answer(address: str) -> None:

@@ -41,6 +41,17 @@ class Piece:
     tiles: tuple[Tile, ...]
     searches: tuple[Search, ...]
 
+    def __reduce__(self):
+        # A hundred tiles of two small arrays each would keep pickle busy longer than all else that a piece needs.
+        return _unpacked, (
+            self.first,
+            np.concatenate([tile.intervals for tile in self.tiles]),
+            np.concatenate([tile.lengths for tile in self.tiles]),
+            np.cumsum([len(tile.intervals) for tile in self.tiles]),
+            [tile.continues for tile in self.tiles],
+            self.searches,
+        )
+
     @property
     def first(self) -> int:
         return self.tiles[0].index
@@ -68,6 +79,19 @@ class Piece:
     def contigs(self) -> np.ndarray:
         """Numbers of the contigs it has intervals of, sorted, each once."""
         return np.unique(np.concatenate([tile.intervals["contig"] for tile in self.tiles]))
+
+
+def _unpacked(
+    first: int,
+    intervals: np.ndarray,
+    lengths: np.ndarray,
+    ends: np.ndarray,
+    continues: list[bool],
+    searches: tuple[Search, ...],
+) -> Piece:
+    cut = [np.split(one, ends[:-1]) for one in (intervals, lengths)]
+    numbers = range(first, first + len(ends))
+    return Piece(tuple(map(Tile, numbers, *cut, continues)), searches)
 
 
 def _end_of(tile: Tile) -> tuple[int, int]:

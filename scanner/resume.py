@@ -180,7 +180,7 @@ def open_store(
 def discard_store(folder: Path) -> None:
     """Remove what a process that was killed at the very end of a scan has left; nothing if another is at work there."""
     with suppress(OSError):
-        if not (folder / LOCK).exists() or _strangers(folder):
+        if _strangers(folder):  # an error where there is no folder
             return
         held = hold(folder / LOCK)
         if held is not None:

@@ -282,8 +282,12 @@ def test_a_batch_goes_on_and_what_is_complete_is_left_alone(place, undisturbed):
     text = "".join(f"{sample}\t{genome}\tslow.onnx\n" for sample, genome in rows)
     (place.here / "sheet.tsv").write_text("sample\tgenome\tmodels\n" + text)
     scan, out = ("batch", "sheet.tsv", "--out-dir", "out", *CPU, "-t", "2"), place.here / "out"
-    kept = killed(place, *scan, folder="out/second.pieces")
-    first = out / "first.kmer-bert-3.bed.gz"
+    process, first = place.start(*scan), out / "first.kmer-bert-3.bed.gz"
+    wait_for(Path(f"{first}.json").exists, process)
+    wait_for_pieces(process, out / "second.pieces")
+    process.kill()
+    assert ended(process).returncode == -signal.SIGKILL
+    kept = pieces_of(out / "second.pieces")
     before = first.stat()
     lines = place.finish(*scan, "--resume").splitlines()
     assert lines[0] == "genoscan: small.fa: is complete already"

@@ -119,12 +119,36 @@ def merge_runs(runs: np.ndarray, gap: int) -> np.ndarray:
 
 def in_channel_order(runs: np.ndarray) -> np.ndarray:
     """Sorted by contig, channel, start."""
-    return runs[np.lexsort((runs["start"], runs["channel"], runs["contig"]))]
+    return _in_order(runs, "contig", "channel", "start", "end")
 
 
 def in_genome_order(runs: np.ndarray) -> np.ndarray:
     """Sorted by contig, start, end, channel."""
-    return runs[np.lexsort((runs["channel"], runs["end"], runs["start"], runs["contig"]))]
+    return _in_order(runs, "contig", "start", "end", "channel")
+
+
+def _in_order(runs: np.ndarray, *fields: str) -> np.ndarray:
+    columns = [runs[field] for field in fields]
+    if _are_sorted(*columns):  # as what a model without strands gives always is
+        return runs
+    return runs[np.lexsort(columns[::-1])]
+
+
+@njit(nogil=True, cache=True)
+def _are_sorted(first, second, third, fourth):
+    for i in range(1, first.shape[0]):
+        if first[i - 1] != first[i]:
+            if first[i - 1] > first[i]:
+                return False
+        elif second[i - 1] != second[i]:
+            if second[i - 1] > second[i]:
+                return False
+        elif third[i - 1] != third[i]:
+            if third[i - 1] > third[i]:
+                return False
+        elif fourth[i - 1] > fourth[i]:
+            return False
+    return True
 
 
 def reduce_runs(runs: np.ndarray, thresholds: Thresholds, start: tuple[int, int], end: tuple[int, int]) -> np.ndarray:

@@ -6,6 +6,7 @@ import ctypes
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 DEVICES = ("auto", "cpu", "cuda", "tensorrt")
@@ -30,16 +31,28 @@ def available_threads() -> int:
     return max(1, min([affinity, *_container_limit(), *_slurm_limit(os.environ)]))
 
 
-def _container_limit(groups: Path = Path("/sys/fs/cgroup")) -> list[int]:
-    """The quota of the control group, in whole CPUs: `cpu.max` of version 2, `cpu.cfs_*` of version 1.
-
-    https://docs.kernel.org/admin-guide/cgroup-v2.html
+def _container_limit(groups: Path = Path("/sys/fs/cgroup"), membership: Path = Path("/proc/self/cgroup")) -> list[int]:
+    """The least quota, in whole CPUs, of the control groups that the process is in: `cpu.max` of version 2, `cpu.cfs_*`
+    of version 1. https://docs.kernel.org/admin-guide/cgroup-v2.html
     """
+    folders = {groups, groups / "cpu"}
+    with suppress(OSError, ValueError):
+        for line in membership.read_text().splitlines():
+            _, controllers, path = line.split(":", 2)
+            if not controllers or "cpu" in controllers.split(","):
+                own = (groups / "cpu" if controllers else groups) / path.strip("/")
+                folders |= {own, *(one for one in own.parents if one.is_relative_to(groups))}
+    limits = [limit for folder in folders for limit in _quota(folder)]
+    return [min(limits)] if limits else []
+
+
+def _quota(group: Path) -> list[int]:
+    """The quota of one control group; nothing where it has none."""
     try:
-        quota, period = (groups / "cpu.max").read_text().split()
+        quota, period = (group / "cpu.max").read_text().split()
     except (OSError, ValueError):
         try:
-            quota, period = ((groups / "cpu" / f"cpu.cfs_{one}_us").read_text() for one in ("quota", "period"))
+            quota, period = ((group / f"cpu.cfs_{one}_us").read_text() for one in ("quota", "period"))
         except OSError:
             return []
     try:

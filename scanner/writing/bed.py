@@ -8,11 +8,14 @@ of call adds follow the strand, named in the header.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
+from numba import njit
 
 from ..calling.channels import Channel
 from ..inference.stitch import SCORE_UNIT
+from .digits import MOST_DIGITS, put_bytes, put_integer
 
 COLUMNS = ("chrom", "start", "end", "name", "score", "strand")
 
@@ -34,12 +37,47 @@ def bed_lines(
     calls: np.ndarray, names: Sequence[str], channels: Sequence[Channel], score_range: tuple[float, float]
 ) -> bytes:
     """BED lines of a RUN array of calls, in its order."""
-    scores = bed_scores(calls, score_range).tolist()
-    used = {contig: names[contig] for contig in np.unique(calls["contig"]).tolist()}
-    contigs, numbers = calls["contig"].tolist(), calls["channel"].tolist()
-    starts, ends = calls["start"].tolist(), calls["end"].tolist()
-    rows = [
-        f"{used[contig]}\t{start}\t{end}\t{channels[number].name}\t{score}\t{channels[number].strand}\n"
-        for contig, number, start, end, score in zip(contigs, numbers, starts, ends, scores, strict=True)
-    ]
-    return "".join(rows).encode()
+    contigs, which = np.unique(calls["contig"], return_inverse=True)
+    chroms = _Texts.of([names[contig] for contig in contigs.tolist()])
+    labels, strands = _Texts.of([one.name for one in channels]), _Texts.of([one.strand for one in channels])
+    longest = sum(int(np.diff(one.bounds).max(initial=0)) for one in (chroms, labels, strands))
+    out = np.empty(len(calls) * (longest + 3 * MOST_DIGITS + 6), dtype=np.uint8)
+    columns = (np.ascontiguousarray(calls[field]) for field in ("channel", "start", "end"))
+    scores = bed_scores(calls, score_range)
+    return out[: _put_lines(*chroms, which.astype(np.int64), *labels, *strands, *columns, scores, out)].tobytes()
+
+
+class _Texts(NamedTuple):
+    """Texts one after the other in UTF-8: text i is letters[bounds[i]:bounds[i + 1]]."""
+
+    letters: np.ndarray
+    bounds: np.ndarray
+
+    @classmethod
+    def of(cls, texts: Sequence[str]) -> _Texts:
+        encoded = [text.encode() for text in texts]
+        letters = np.frombuffer(b"".join(encoded), dtype=np.uint8)
+        return cls(letters, np.cumsum([0, *map(len, encoded)], dtype=np.int64))
+
+
+@njit(nogil=True, cache=True)
+def _put_lines(
+    chroms, chrom_bounds, which, labels, label_bounds, strands, strand_bounds, channels, starts, ends, scores, out
+):
+    at = 0
+    for i in range(starts.shape[0]):
+        at = put_bytes(out, at, chroms, chrom_bounds[which[i]], chrom_bounds[which[i] + 1])
+        out[at] = 9  # tab
+        at = put_integer(out, at + 1, starts[i])
+        out[at] = 9
+        at = put_integer(out, at + 1, ends[i])
+        out[at] = 9
+        channel = channels[i]
+        at = put_bytes(out, at + 1, labels, label_bounds[channel], label_bounds[channel + 1])
+        out[at] = 9
+        at = put_integer(out, at + 1, scores[i])
+        out[at] = 9
+        at = put_bytes(out, at + 1, strands, strand_bounds[channel], strand_bounds[channel + 1])
+        out[at] = 10
+        at += 1
+    return at

@@ -8,33 +8,20 @@ import numpy as np
 from numba import njit
 
 from ..inference.stitch import SCORE_UNIT
+from .digits import MOST_DIGITS, put_bytes, put_integer
 
 _DIGITS = len(str(SCORE_UNIT)) - 1
-
-
-@njit(nogil=True, cache=True)
-def _put_integer(out, at, value):
-    digits, rest = 1, value
-    while rest >= 10:
-        rest //= 10
-        digits += 1
-    for position in range(at + digits - 1, at - 1, -1):
-        out[position] = 48 + value % 10
-        value //= 10
-    return at + digits
 
 
 @njit(nogil=True, cache=True)
 def _put_lines(name, starts, ends, scores, out):
     at = 0
     for i in range(starts.shape[0]):
-        for letter in name:
-            out[at] = letter
-            at += 1
+        at = put_bytes(out, at, name, 0, len(name))
         out[at] = 9
-        at = _put_integer(out, at + 1, starts[i])
+        at = put_integer(out, at + 1, starts[i])
         out[at] = 9
-        at = _put_integer(out, at + 1, ends[i])
+        at = put_integer(out, at + 1, ends[i])
         out[at] = 9
         at += 1
         score = np.int64(scores[i])
@@ -42,7 +29,7 @@ def _put_lines(name, starts, ends, scores, out):
             out[at] = 45
             at += 1
             score = -score
-        at = _put_integer(out, at, score // SCORE_UNIT)
+        at = put_integer(out, at, score // SCORE_UNIT)
         fraction, digits = score % SCORE_UNIT, _DIGITS
         if fraction:
             while fraction % 10 == 0:
@@ -64,7 +51,7 @@ def bedgraph_lines(levels: np.ndarray, names: Sequence[str]) -> bytes:
     borders = np.flatnonzero(np.diff(levels["contig"])) + 1
     for piece in np.split(levels, borders) if len(levels) else []:
         name = np.frombuffer(names[int(piece["contig"][0])].encode(), dtype=np.uint8)
-        out = np.empty(len(piece) * (len(name) + 2 * 20 + 16), dtype=np.uint8)
+        out = np.empty(len(piece) * (len(name) + 2 * MOST_DIGITS + 16), dtype=np.uint8)
         columns = (np.ascontiguousarray(piece[field]) for field in ("start", "end", "score"))
         pieces.append(out[: _put_lines(name, *columns, out)].tobytes())
     return b"".join(pieces)

@@ -1,5 +1,6 @@
 """Pieces: however tiles are put together, what is found is the same; sizes follow the pace."""
 
+import pickle
 import threading
 from dataclasses import replace
 
@@ -193,3 +194,20 @@ def test_reducing_on_the_way_changes_nothing(tmp_path, monkeypatch, rows):
     scan_file(tmp_path / "a.fa", model, tmp_path / "cut.bed", tile_size=1000)
     assert (tmp_path / "cut.bed").read_bytes() == (tmp_path / "whole.bed").read_bytes()
     assert (tmp_path / "cut.bed").read_bytes().count(b"\n") > 10_000
+
+
+@given(sizes=st.lists(st.integers(1, 4), min_size=1, max_size=6), first=st.integers(0, 9), seed=st.integers(0, 99))
+def test_a_piece_travels_as_it_is(sizes, first, seed):
+    random, tiles = np.random.default_rng(seed), []
+    for index, size in enumerate(sizes, first):
+        intervals = np.zeros(size, dtype=INTERVAL)
+        for field in INTERVAL.names:
+            intervals[field] = random.integers(0, 99, size)
+        tiles.append(Tile(index, intervals, random.integers(0, 999, size), bool(random.integers(2))))
+    piece = Piece(tuple(tiles), (Search(1, Thresholds(6, 4, 2, 1)), Search(0, None)))
+    arrived = pickle.loads(pickle.dumps(piece))
+    assert arrived.searches == piece.searches
+    assert [(one.index, one.continues) for one in arrived.tiles] == [(one.index, one.continues) for one in tiles]
+    for one, other in zip(arrived.tiles, tiles, strict=True):
+        assert one.intervals.dtype == INTERVAL
+        assert (one.intervals.tolist(), one.lengths.tolist()) == (other.intervals.tolist(), other.lengths.tolist())

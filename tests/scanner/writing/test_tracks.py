@@ -198,3 +198,25 @@ def test_an_error_is_not_hidden_by_one_of_closing(tmp_path):
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert said.stdout == f"{tmp_path / 'x.bed.gz'}: cannot write: is the disk full?\nthe first\n"
     assert os.listdir(tmp_path) == []
+
+
+@given(
+    rows=st.lists(
+        st.tuples(
+            st.integers(0, 2), st.integers(0, 3), st.integers(0, 10**12), st.integers(1, 10**12), st.integers(0, 10_000)
+        ),
+        max_size=20,
+    )
+)
+def test_bed_lines_agree_with_the_definition(rows):
+    calls = np.zeros(len(rows), dtype=RUN)
+    names, channels = ["chr1", "ä b", "z" * 50], [Channel(0, "x", "+", False), Channel(0, "x", "-", True)]
+    channels += [Channel(1, "länger", "+", False), Channel(1, "länger", "-", True)]
+    expected = []
+    for call, (contig, channel, start, size, score) in zip(calls, rows, strict=True):
+        call["contig"], call["channel"], call["start"], call["end"] = contig, channel, start, start + size
+        call["scored"], call["total"] = 3, 3 * score
+        one = channels[channel]
+        bed_score = (score + 5) // 10
+        expected.append(f"{names[contig]}\t{start}\t{start + size}\t{one.name}\t{bed_score}\t{one.strand}\n")
+    assert bed_lines(calls, names, channels, (0.0, 1.0)).decode() == "".join(expected)
