@@ -197,6 +197,7 @@ def test_an_error_is_not_hidden_by_one_of_closing(tmp_path):
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert said.stdout == f"{tmp_path / 'x.bed.gz'}: cannot write: is the disk full?\nthe first\n"
+    assert said.stderr == ""
     assert os.listdir(tmp_path) == []
 
 
