@@ -3,9 +3,9 @@
     python benchmarks/memory.py --out benchmarks/results/memory.json
 
 Generated genomes of 10 Mb to 1 Gb in contigs of 1-4 Mb, scanned by one worker (2 threads) and by two (Ray); and of up
-to a million contigs of 300 to 2,000 bases. Each is scanned by a process of its own. Recorded is the largest sum,
-over that process and all that it started, of their proportional set sizes (what is shared counts once), looked
-at some times a second, and the speed that the scan reports. Linux only.
+to a million contigs of 300 to 2,000 bases. Each is scanned by a process of its own. What is recorded is the largest sum
+of resident sizes, over that process and all that it started, seen at some moments each second (pages that several of
+Ray's processes share are counted for each), and the speed that the scan reports.
 """
 
 from __future__ import annotations
@@ -49,12 +49,12 @@ def write_genome(path: Path, bases: int, contig_sizes: tuple[int, int], pool: np
 
 
 def memory_of(process: psutil.Process) -> int:
-    """Bytes of a process and all that it started, what they share counted once."""
+    """Resident bytes of a process and all that it started."""
     total = 0
     with suppress(psutil.Error):
         for one in (process, *process.children(recursive=True)):
             with suppress(psutil.Error):
-                total += one.memory_full_info().pss
+                total += one.memory_info().rss
     return total
 
 

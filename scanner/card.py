@@ -16,6 +16,7 @@ from .errors import GenoscanError
 CARD_KEY = "genoscan"
 
 _LARGEST_WINDOW = 2**27
+LARGEST_LAG = 4096  # the encoder is compiled for its lags, unrolled: many more would take for ever
 _LARGEST_NUMBER = 2**53  # whole numbers to here are safe in JSON, and sums of them in int64
 _SCORE_STEP = 0.0001  # scores are kept in ten-thousandths
 _BED_NAME = r"^[\x20-\x7e]{1,255}$"  # BED v1: what a name column may hold
@@ -31,7 +32,7 @@ class SpectrumInput(_Part):
     """Lag spectrum (`encoding.spectrum`): one tensor uint8 (batch, window // 16, features)."""
 
     kind: Literal["spectrum"] = "spectrum"
-    lags: int = Field(gt=0, le=_LARGEST_WINDOW, multiple_of=64, description="largest lag in bases")
+    lags: int = Field(gt=0, le=LARGEST_LAG, multiple_of=64, description="largest lag in bases")
 
 
 class KmerInput(_Part):

@@ -11,6 +11,7 @@ import math
 import re
 import zlib
 from collections.abc import Callable
+from copy import deepcopy
 
 from hypothesis import strategies as st
 
@@ -375,13 +376,12 @@ def change_a_field(draw: Draw, fields: dict) -> None:
     if how == "delete":
         del part[last]
     elif how == "add" and isinstance(part, dict):
-        part[draw(st.sampled_from(["shortest_window", "description", "unknown", "", "kind", "offset"]))] = draw(
-            ODD_VALUES
-        )
+        name = draw(st.sampled_from(["shortest_window", "description", "unknown", "", "kind", "offset"]))
+        part[name] = deepcopy(draw(ODD_VALUES))
     elif how == "near" and isinstance(part[last], int | float):
         part[last] *= draw(st.sampled_from((0, 2, 0.5, -1, 10**3, 10**6, 10**12, 10**18, 10**24)))
     else:
-        part[last] = draw(ODD_VALUES)
+        part[last] = deepcopy(draw(ODD_VALUES))  # the next change may be within
 
 
 TEXT_SPOILERS = (

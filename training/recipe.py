@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from ..scanner.card import Calling, ModelCard, Output, Provenance, SpectrumInput, Track
+from ..scanner.card import LARGEST_LAG, Calling, ModelCard, Output, Provenance, SpectrumInput, Track
 from ..scanner.encoding.spectrum import BIN
 from ..scanner.errors import GenoscanError, UsageError
 from .data.simulate import RepeatSimulation
@@ -27,7 +27,7 @@ class _Part(BaseModel):
 class NetSettings(_Part):
     """The network of `nets.spectrum_net`."""
 
-    lags: int = Field(gt=0, multiple_of=64, description="largest lag in bases")
+    lags: int = Field(gt=0, le=LARGEST_LAG, multiple_of=64, description="largest lag in bases")
     width: int = Field(default=64, ge=1, description="channels of every layer")
     dilations: tuple[int, ...] = Field(default=(1, 2, 4, 8, 16, 1, 2, 4), min_length=1)
 

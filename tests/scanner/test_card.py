@@ -118,7 +118,8 @@ class TestRefused:
             assert refused(input=kmers).startswith("input.kmer.prefix.1: ")
 
     def test_lengths_beyond_any_genome(self):
-        assert refused(input={"kind": "spectrum", "lags": 2**64}).startswith("input.spectrum.lags: ")
+        for lags in (4096 + 64, 128_000_000, 2**64):
+            assert refused(input={"kind": "spectrum", "lags": lags}).startswith("input.spectrum.lags: ")
         for field in ("gap", "min_length"):
             assert refused(calling={**self.CALLING, field: 10**30}).startswith(f"calling.{field}: ")
 
