@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 import pysam
 
@@ -54,10 +55,10 @@ def open_output(path: str | None, folder: Path | None = None, stale: Sequence[Pa
             yield write
         except BaseException:
             with suppress(OSError):  # the first trouble is the one to tell
-                handle.close()
+                _close(handle)
             raise
         with file_errors(final):
-            handle.close()
+            _close(handle)
         if not stream:
             with file_errors(final):
                 if final.suffix == ".gz":
@@ -76,6 +77,16 @@ def open_output(path: str | None, folder: Path | None = None, stale: Sequence[Pa
         for leftover in leftovers:
             with suppress(OSError):
                 leftover.unlink()
+
+
+def _close(handle: pysam.BGZFile | BinaryIO) -> None:
+    """Close a file also where its last bytes cannot be written. OSError in that case."""
+    try:
+        handle.close()
+    except OSError:
+        with suppress(OSError):  # a BGZFile that cannot be flushed stays open at first
+            handle.close()
+        raise
 
 
 def is_stream(path: str | None) -> bool:

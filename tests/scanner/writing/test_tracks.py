@@ -181,14 +181,14 @@ def test_a_track_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch, na
 def test_an_error_is_not_hidden_by_one_of_closing(tmp_path):
     """On a full disk closing fails too."""
     code = (
-        "import resource\n"
+        "import os, resource\n"
         "from genoscan.scanner.errors import GenoscanError\n"
         "from genoscan.scanner.writing.output import open_output\n"
         "for first in (False, True):\n"
         "    try:\n"
         f"        with open_output({str(tmp_path / 'x.bed.gz')!r}) as write:\n"
         "            resource.setrlimit(resource.RLIMIT_FSIZE, (10, resource.RLIM_INFINITY))\n"
-        "            write(b'chr1\\t5\\t9\\n' * 1000)\n"
+        "            write(os.urandom(40_000))\n"
         "            if first:\n"
         "                raise GenoscanError('the first')\n"
         "    except GenoscanError as error:\n"
@@ -197,6 +197,7 @@ def test_an_error_is_not_hidden_by_one_of_closing(tmp_path):
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert said.stdout == f"{tmp_path / 'x.bed.gz'}: cannot write: is the disk full?\nthe first\n"
+    assert said.stderr == ""
     assert os.listdir(tmp_path) == []
 
 
