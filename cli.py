@@ -32,6 +32,15 @@ class _Ended(BaseException):
         self.number = number
 
 
+class _CtrlC(KeyboardInterrupt):
+    """Ctrl-C. Where KeyboardInterrupt itself has passed through exec(), which many imports call, Python ends by the
+    signal and not with our exit code although it was caught."""
+
+
+def _interrupt(*_: object) -> None:
+    raise _CtrlC
+
+
 def _say(text: str) -> None:
     click.echo(f"genoscan: {one_line(text)}", err=True)
 
@@ -63,6 +72,10 @@ def _signals_raise() -> Iterator[None]:
             signal.signal(one, signal.SIG_IGN)  # asked once is enough; let the cleaning finish
         raise _Ended(number)
 
+    ctrl_c = signal.getsignal(signal.SIGINT)
+    if ctrl_c is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _interrupt)
+
     def listen() -> None:
         for number in numbers:
             if before[number] is not signal.SIG_IGN:  # nohup
@@ -83,6 +96,7 @@ def _signals_raise() -> Iterator[None]:
         yield
     finally:
         sys.unraisablehook = hook_before
+        signal.signal(signal.SIGINT, ctrl_c)
         for number in numbers:
             signal.signal(number, before[number])
 

@@ -414,14 +414,14 @@ def test_a_track_never_has_the_summary_of_another(place, monkeypatch):
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """A file system of 256 kB with all but 24 kB taken by a file `ballast`."""
+    """A file system of 256 kB with all but 12 kB, which is three small files, taken by a file `ballast`."""
     folder = tmp_path / "disk"
     folder.mkdir()
     options = ["mount", "-t", "tmpfs", "-o", "size=256k", "genoscan-test", str(folder)]
     if shutil.which("mount") is None or subprocess.run(options, capture_output=True).returncode:
         pytest.skip("a file system cannot be mounted here")
     try:
-        (folder / "ballast").write_bytes(bytes((256 - 24) << 10))
+        (folder / "ballast").write_bytes(bytes((256 - 12) << 10))
         yield folder
     finally:
         subprocess.run(["umount", str(folder)], check=True)
@@ -627,3 +627,18 @@ def test_a_signal_that_comes_where_exceptions_are_dropped(place, sent):
     done = subprocess.run([sys.executable, "-c", script], check=False, **options)
     said = "interrupted" if sent == signal.SIGINT else f"ended by {signal.Signals(sent).name}"
     assert (done.returncode, done.stdout, done.stderr) == (128 + sent, "", f"genoscan: {said}\n")
+
+
+def test_ctrl_c_during_an_import_has_its_exit_code(place):
+    """Imports of many packages call exec()."""
+    script = (
+        "from genoscan import cli\n"
+        "from genoscan.scanner import batch\n"
+        "text = 'import os, time; os.kill(os.getpid(), 2); time.sleep(20)'\n"
+        "batch.scan_samples = lambda *_, **__: exec(text)\n"
+        "cli.main(['scan', 'small.fa', '-m', 'gc.onnx'])\n"
+    )
+    (place.here / "imports.py").write_text(script)
+    options = {"cwd": place.here, "capture_output": True, "text": True, "timeout": 20}
+    done = subprocess.run([sys.executable, "-m", "imports"], check=False, **options)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "genoscan: interrupted\n")
