@@ -167,7 +167,7 @@ class Round:
         mend()
         self.happened.append(
             {"run": name, "after": round(struck - started, 2), "in_time": in_time, "exit_code": code,
-             "ended_in": round(seconds, 2), "kept_bases": kept, "said": [line for line in said if "Mb/s" not in line]}
+             "ended_in": round(seconds, 2), "kept_bases": kept, "said": self.shown(said)}
         )  # fmt: skip
         # A signal during the interpreter's last moments ends it as the system does.
         codes = (0, *disaster.codes, *(128 - one for one in disaster.codes if disaster.ends_soon and self.complete()))
@@ -177,6 +177,10 @@ class Round:
         self.expect_words(name, code, said)
         if not name.startswith("output"):
             self.expect_names(name)
+
+    def shown(self, said: list[str]) -> list[str]:
+        """What is of interest in what was said, without the folder, which is another each time."""
+        return [line.replace(f"{self.place.folder}/", "") for line in said if "Mb/s" not in line]
 
     def wait(self, process: subprocess.Popen, pieces: int, share: float) -> None:
         """Until it is time to strike, or the scan is over."""
