@@ -35,10 +35,24 @@ class Search:
 
 
 @dataclass(frozen=True)
-class Piece:
-    """Consecutive tiles, and what to look for in them. Picklable."""
+class _Tiles:
+    """Consecutive tiles, [first, last) by their indices."""
 
     tiles: tuple[Tile, ...]
+
+    @property
+    def first(self) -> int:
+        return self.tiles[0].index
+
+    @property
+    def last(self) -> int:
+        return self.tiles[-1].index + 1
+
+
+@dataclass(frozen=True)
+class Piece(_Tiles):
+    """Consecutive tiles, and what to look for in them. Picklable."""
+
     searches: tuple[Search, ...]
 
     def __reduce__(self):
@@ -51,15 +65,6 @@ class Piece:
             [tile.continues for tile in self.tiles],
             self.searches,
         )
-
-    @property
-    def first(self) -> int:
-        return self.tiles[0].index
-
-    @property
-    def last(self) -> int:
-        """The index of the tile after the piece."""
-        return self.tiles[-1].index + 1
 
     @property
     def bases(self) -> int:
@@ -212,18 +217,8 @@ class Pace:
 
 
 @dataclass(frozen=True)
-class Finished:
-    """Tiles [first, last) that an earlier run has finished: to be read, not scanned."""
-
-    tiles: tuple[Tile, ...]
-
-    @property
-    def first(self) -> int:
-        return self.tiles[0].index
-
-    @property
-    def last(self) -> int:
-        return self.tiles[-1].index + 1
+class Finished(_Tiles):
+    """Tiles that an earlier run has finished: to be read, not scanned."""
 
 
 def cut_pieces(
