@@ -75,7 +75,7 @@ def build(source: Source, precision: Precision, genome: str | Path | None, windo
     model = to_onnx(source.layout(precision), example, axes, encode.name)
     if precision == "fp16":
         model = to_fp16(model)
-    elif precision == "int8":
+    elif precision == "int8" and not source.integers:
         kinds = sample_windows(card, CALIBRATION_SEED, windows, genome)
         model = to_int8(
             model, [encode_windows(card, codes[row : row + 1]) for codes in kinds.values() for row in range(len(codes))]

@@ -32,12 +32,14 @@ class Source:
     network: from the tensor that the card's encoder makes to logits in the shape that the card says: the judge.
     layout: the module to be traced for a precision; it computes what ``network`` computes.
     card: without precision and parity.
+    integers: its layout for int8 has integer products already: nothing is left to be quantized.
     """
 
     path: Path
     network: nn.Module
     layout: Callable[[Precision], nn.Module]
     card: ModelCard
+    integers: bool = False
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ def _open_training_run(path: Path) -> Source:
     def layout(precision: Precision) -> nn.Module:
         return SpectrumIntegerLayout(net) if precision == "int8" else SpectrumFloatLayout(net)
 
-    return Source(path, _PerBase(net).eval(), layout, card)
+    return Source(path, _PerBase(net).eval(), layout, card, integers=True)
 
 
 def _metrics(checkpoint: Checkpoint) -> dict[str, float]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import helper
 
 QUANTIZED = ("Add", "Clip", "Concat", "Conv", "MatMul", "Gemm", "Mul", "Relu", "Slice", "Transpose")
 """Operators that run on bytes in an int8 model. What lies between two of them must be one too, or each loses time."""
@@ -33,8 +33,7 @@ def to_int8(model: onnx.ModelProto, batches: Sequence[np.ndarray]) -> onnx.Model
 
     Written as QDQ: the runtime fuses it to QLinearConv in channels-last order, other providers than the CPU's can use
     it, and it was as fast as the QOperator form (5 % faster on one core). The last layer stays in float32, because
-    logits in 255 steps would lose what lies about the threshold. An input of bytes that is only scaled is taken as
-    it is: its cast and multiplication become the scale of the first quantized tensor.
+    logits in 255 steps would lose what lies about the threshold.
     """
     from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
@@ -44,73 +43,18 @@ def to_int8(model: onnx.ModelProto, batches: Sequence[np.ndarray]) -> onnx.Model
         onnx.save(model, prepared)
         quant_pre_process(str(prepared), str(prepared), skip_symbolic_shape=True)
         graph = onnx.load(prepared)
-        scaled = _scaled_input(graph)
-        overrides = {}
-        if scaled is not None:
-            exact = {
-                "scale": np.array(scaled.scale, np.float32),
-                "zero_point": np.array(0, np.uint8),
-                "quant_type": QuantType.QUInt8,
-            }
-            overrides = {"TensorQuantOverrides": {scaled.tensor: [exact]}}
         quantize_static(
             graph,
             str(quantized),
             _reader(graph.graph.input[0].name, batches),
             quant_format=QuantFormat.QDQ,
             op_types_to_quantize=list(QUANTIZED),
-            nodes_to_exclude=_last_layer(graph) + ([] if scaled is None else [scaled.mul]),
+            nodes_to_exclude=_last_layer(graph),
             per_channel=True,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
-            extra_options=overrides,
         )
-        result = onnx.load(quantized)
-    if scaled is not None:
-        _take_bytes(result, scaled)
-    return result
-
-
-class _ScaledInput:
-    """A byte tensor that is cast and multiplied by a constant: names of the parts, and the constant."""
-
-    def __init__(self, source: str, cast: str, mul: str, tensor: str, scale: float):
-        self.source, self.cast, self.mul, self.tensor, self.scale = source, cast, mul, tensor, scale
-
-
-def _scaled_input(model: onnx.ModelProto) -> _ScaledInput | None:
-    """The graph's first ``Cast(bytes) * constant``, if it has one."""
-    constants = {tensor.name: tensor for tensor in model.graph.initializer}
-    casts = {node.output[0]: node for node in model.graph.node if node.op_type == "Cast"}
-    types = {value.name: value.type.tensor_type.elem_type for value in (*model.graph.value_info, *model.graph.input)}
-    for node in model.graph.node:
-        if node.op_type != "Mul":
-            continue
-        for one, other in (node.input, reversed(node.input)):
-            cast = casts.get(one)
-            if cast is None or other not in constants or types.get(cast.input[0]) != TensorProto.UINT8:
-                continue
-            scale = numpy_helper.to_array(constants[other])
-            if scale.size == 1 and scale.item() > 0:
-                return _ScaledInput(cast.input[0], cast.name, node.name, node.output[0], scale.item())
-    return None
-
-
-def _take_bytes(model: onnx.ModelProto, scaled: _ScaledInput) -> None:
-    """Replace cast, multiplication and quantization by the bytes themselves: the very same numbers."""
-    graph = model.graph
-    quantizers = [node for node in graph.node if node.op_type == "QuantizeLinear" and node.input[0] == scaled.tensor]
-    outputs = {node.output[0] for node in quantizers}
-    gone = {node.name for node in quantizers}
-    if not any(scaled.tensor in node.input for node in graph.node if node not in quantizers):
-        gone |= {scaled.cast, scaled.mul}
-    for node in graph.node:
-        for position, name in enumerate(node.input):
-            if name in outputs:
-                node.input[position] = scaled.source
-    kept = [node for node in graph.node if node.name not in gone]
-    del graph.node[:]
-    graph.node.extend(kept)
+        return onnx.load(quantized)
 
 
 def _last_layer(model: onnx.ModelProto) -> list[str]:

@@ -20,7 +20,7 @@ from ..scanner.errors import GenoscanError, UsageError
 from .nets.spectrum_net import SpectrumNet
 from .recipe import Recipe, parse_recipe, recipe_text
 
-FORMAT = 1
+FORMAT = 2
 
 LAST, BEST = "last.pt", "best.pt"
 RECIPE, RUN, METRICS = "recipe.toml", "run.json", "metrics.jsonl"
@@ -82,9 +82,11 @@ def build_net(recipe: Recipe) -> SpectrumNet:
 
 
 def restore_net(checkpoint: Checkpoint) -> SpectrumNet:
-    """The checkpoint's network, ready for inference."""
+    """The checkpoint's network, ready for inference: calibrated as its last finished epoch found it to need."""
     net = build_net(checkpoint.recipe)
     net.load_state_dict(checkpoint.weights)
+    if checkpoint.history:
+        net.calibrate(checkpoint.history[-1]["slope"], checkpoint.history[-1]["offset"])
     return net.eval()
 
 

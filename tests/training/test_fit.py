@@ -9,9 +9,8 @@ import torch
 
 from genoscan.scanner.errors import GenoscanError, UsageError
 from genoscan.training import fit as fit_module
-from genoscan.training.checkpoint import load_checkpoint, restore_net
+from genoscan.training.checkpoint import build_net, load_checkpoint, restore_net
 from genoscan.training.fit import best_epoch, evaluate, fit, learning_rate, train_step
-from genoscan.training.metrics import Counts
 from genoscan.training.recipe import FitSettings, load_recipe, parse_recipe, recipe_text
 
 UNTIMED = ("seconds", "megabases_per_second")
@@ -91,14 +90,20 @@ def test_checkpoint_is_the_network(whole):
     checkpoint = load_checkpoint(whole)
     best = best_epoch(checkpoint.history)
     assert checkpoint.step == best["step"]
-    net = restore_net(checkpoint)
-    assert not net.training
+    net = build_net(checkpoint.recipe)
+    net.load_state_dict(checkpoint.weights)
     batch = fit_module._stack(
         fit_module.example(tiny(), {"validation": []}, tiny().seed, i, "validation") for i in range(5)
     )
-    counts, loss = evaluate(net, [batch])
-    assert sum(counts) == 5 * 512
-    assert loss == pytest.approx(best["validation_loss"], rel=1e-4)
+    logits, labels = evaluate(net, [batch])
+    assert logits.shape == labels.shape == (5, 512)
+    entropy = torch.nn.functional.binary_cross_entropy_with_logits
+    assert entropy(logits, labels).item() == pytest.approx(best["validation_loss"], rel=1e-4)
+    calibrated = restore_net(checkpoint)
+    assert not calibrated.training
+    again, _ = evaluate(calibrated, [batch])
+    torch.testing.assert_close(again, best["slope"] * logits + best["offset"], atol=1e-4, rtol=1e-4)
+    assert entropy(again, labels) <= entropy(logits, labels)
 
 
 def test_stopped_after_every_step_ends_the_same(whole, tmp_path):
@@ -205,7 +210,7 @@ def test_recipe_with_backgrounds_asks_for_them(tmp_path):
 
 def test_backgrounds_are_used_and_written_down(tmp_path):
     genome = tmp_path / "g.fa"
-    genome.write_text(">a\n" + "ACGTTGCA" * 400 + "\n")
+    genome.write_text(">a\n" + "".join(np.random.default_rng(1).choice(list("ACGT"), 3200)) + "\n")
     recipe = tiny(epochs=1)
     data = recipe.data.model_copy(update={"orders": (0, 1), "random_share": 0.0})
     run(tmp_path / "run", recipe.model_copy(update={"data": data}), backgrounds=[str(genome)])
@@ -275,14 +280,14 @@ def test_margins_teach_nothing():
     assert moved.tolist() == [False, False, True, True, True, True, False, False]
 
 
-def test_evaluate_counts_every_base_of_every_batch():
+def test_evaluate_gives_every_base_of_every_batch():
     net = Shift(3)
     net.logits.data = torch.tensor([1.0, -1.0, 0.0])
-    batches = [(torch.zeros(2, 1), torch.tensor([[1.0, 0, 0], [0, 1, 1]])), (torch.zeros(1, 1), torch.ones(1, 3))]
-    counts, loss = evaluate(net, batches)
-    assert counts == Counts(tp=4, fp=2, tn=1, fn=2)
-    softplus = np.log1p(np.exp(-1)), 1 + np.log1p(np.exp(-1))  # right and wrong at one logit
-    assert loss == pytest.approx((2 * softplus[0] + softplus[1] + softplus[0] + 2 * softplus[1] + 3 * np.log(2)) / 9)
+    truth = torch.tensor([[1.0, 0, 0], [0, 1, 1]])
+    logits, labels = evaluate(net, [(torch.zeros(2, 1), truth), (torch.zeros(1, 1), torch.ones(1, 3))])
+    assert logits.tolist() == [[1.0, -1.0, 0.0]] * 3
+    assert labels.tolist() == [*truth.tolist(), [1.0, 1.0, 1.0]]
+    assert net.training
 
 
 def test_a_loss_that_is_no_number_ends_the_run():

@@ -6,18 +6,22 @@ import pytest
 from genoscan.scanner.encoding.spectrum import encode_spectrum
 from genoscan.scanner.errors import GenoscanError, UsageError
 from genoscan.training.data.repeats import (
+    Chains,
     cut_ends,
     example,
-    fit_tables,
+    fit_chains,
+    local_table,
     read_background,
+    reverse,
     sample_codes,
     sequence,
     unknown_ends,
+    without_repeats,
 )
-from genoscan.training.data.simulate import TRUTH, RepeatSimulation, label_bases
+from genoscan.training.data.simulate import TRUTH, RepeatSimulation, chance_repeats, label_bases
 from genoscan.training.recipe import load_recipe
 
-EMPTY = {"training": [], "validation": []}
+EMPTY = {"training": Chains([], []), "validation": Chains([], [])}
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +64,7 @@ def test_features_and_labels_belong_to_the_sequence(recipe):
     features, labels = example(recipe, EMPTY, 0, 5, "training")
     codes, truth = sequence(recipe, EMPTY, 0, 5, "training")
     assert np.array_equal(features, encode_spectrum(codes, recipe.net.lags))
-    assert np.array_equal(labels, label_bases(truth, 2048))
+    assert np.array_equal(labels, label_bases(truth, 2048) | chance_repeats(codes))
     assert labels.dtype == np.uint8
 
 
@@ -134,23 +138,57 @@ def test_splits_share_no_table(tmp_path, recipe):
     text = "".join(generator.choice(list("AC"), 9_000)) + "".join(generator.choice(list("GT"), 1_000))
     background = read_background(write_fasta(tmp_path / "g.fa", text), print)
     assert len(background.digest) >= 32
-    tables = fit_tables(recipe, [background])
-    assert [table.shape for table in tables["training"]] == [(1, 4), (4, 4)]
-    assert tables["training"][0][0, 1] > 0.99
-    assert tables["validation"][0][0, 1] < 0.01
+    chains = fit_chains(recipe, [background])
+    assert [table.shape for table in chains["training"].tables] == [(1, 4), (4, 4)]
+    assert chains["training"].tables[0][0, 1] > 0.99
+    assert chains["validation"].tables[0][0, 1] < 0.01
+    assert set(chains["training"].codes[0]) == {0, 1, 4}
+    assert set(chains["validation"].codes[0]) == {2, 3, 4}
+
+
+def test_a_local_chain_knows_a_stretch_only():
+    # C at the beginning, G at the end: no stretch of up to 2**14 bases sees both.
+    codes = np.repeat(np.array([1, 2], dtype=np.uint8), 40_000)
+    generator = np.random.default_rng(2)
+    tables = [local_table(generator, codes) for _ in range(60)]
+    assert {len(table) for table in tables} == {1, 4, 16}
+    shares = [np.diff(table[0], prepend=0) for table in tables if len(table) == 1]
+    pure = sum(max(share[1], share[2]) > 0.98 for share in shares)
+    assert pure > 0.5 * len(shares)
+    assert local_table(generator, np.full(20_000, 4, dtype=np.uint8)) is None
+
+
+def test_half_of_the_windows_are_read_from_their_end():
+    codes = np.arange(10, dtype=np.uint8) % 4
+    truth = np.array([(1, 4, 1, 3, 0, 0), (6, 10, 2, 2, 0, 0)], dtype=TRUTH)
+    turned, arrays = reverse(codes, truth)
+    assert turned.tolist() == codes[::-1].tolist()
+    assert arrays[["start", "end", "period"]].tolist() == [(0, 4, 2), (6, 9, 1)]
+    assert reverse(turned, arrays)[1].tolist() == truth.tolist()
+
+
+def test_repeats_of_a_genome_are_kept_from_its_chains():
+    generator = np.random.default_rng(3)
+    codes = generator.integers(0, 4, 2_000).astype(np.uint8)
+    codes[500:700] = np.resize(generator.integers(0, 4, 12).astype(np.uint8), 200)
+    masked = without_repeats(codes)
+    changed = np.flatnonzero(masked != codes)
+    assert (masked[changed] == 4).all()
+    assert set(range(500, 700)) <= set(changed.tolist())
+    assert len(changed) < 210
 
 
 def test_backgrounds_are_asked_for(recipe):
     real = recipe.model_copy(update={"data": recipe.data.model_copy(update={"random_share": 0.15})})
     with pytest.raises(UsageError, match="--background"):
-        fit_tables(real, [])
-    assert fit_tables(recipe, []) == EMPTY
+        fit_chains(real, [])
+    assert fit_chains(recipe, []) == EMPTY
 
 
 def test_a_small_background_is_named(tmp_path, recipe):
     path = write_fasta(tmp_path / "small.fa", "ACGT" * 30)
     with pytest.raises(GenoscanError, match=r"small\.fa: its validation part has 12 known bases"):
-        fit_tables(recipe, [read_background(path, print)])
+        fit_chains(recipe, [read_background(path, print)])
 
 
 def test_half_of_the_cuts_fall_into_an_array():

@@ -8,12 +8,13 @@ from hypothesis import strategies as st
 from genoscan.training.data.simulate import (
     TRUTH,
     RepeatSimulation,
-    chance_microsatellites,
+    chance_repeats,
     draw_unit,
     is_primitive,
     label_bases,
     markov_sequence,
     markov_table,
+    perfect_repeats,
     random_table,
     simulate,
     tandem_array,
@@ -159,11 +160,29 @@ def test_one_period_only():
     assert {len(draw_unit(generator, asked, UNIFORM)) for _ in range(20)} == {40}
 
 
-def test_the_last_class_stretches_to_the_largest_period():
+def test_classes_are_clipped_to_the_periods():
     generator = np.random.default_rng(10)
-    asked = RepeatSimulation(periods=(501, 900))
-    periods = [len(draw_unit(generator, asked, UNIFORM)) for _ in range(50)]
-    assert 501 <= min(periods) <= max(periods) <= 900
+    asked = RepeatSimulation(periods=(20, 900))
+    periods = np.array([len(draw_unit(generator, asked, UNIFORM)) for _ in range(800)])
+    assert 20 <= periods.min() <= 30
+    assert 501 <= periods.max() <= 900
+    assert np.all(np.abs(np.histogram(periods, bins=[20, 31, 101, 501, 901])[0] - 200) < 4 * np.sqrt(200))
+
+
+def test_brief_arrays_are_hardly_longer_than_the_shortest():
+    asked = RepeatSimulation(gap=500, brief=1.0, min_length=26)
+    _, truth = simulate(np.random.default_rng(13), 400_000, asked, UNIFORM)
+    assert len(truth) > 300
+    assert truth["period"].max() == 32
+    shortest = np.maximum(26, 2 * truth["period"])
+    assert np.mean(truth["end"] - truth["start"] - shortest) == pytest.approx(4, abs=1.5)
+    assert np.mean((truth["divergence"] == 0) & (truth["indels"] == 0)) > 0.5
+
+
+def test_fewest_copies():
+    asked = RepeatSimulation(periods=(100, 100), fewest_copies=1.85, gap=300, indels=0.0)
+    _, truth = simulate(np.random.default_rng(14), 200_000, asked, UNIFORM)
+    assert 1.85 <= truth["copies"].min() < 1.9
 
 
 def test_same_seed_same_genome():
@@ -176,7 +195,17 @@ def test_same_seed_same_genome():
     assert not np.array_equal(codes, drawn(4)[0])
 
 
-@pytest.mark.parametrize("wrong", [{"periods": (0, 5)}, {"periods": (6, 5)}, {"divergence": 0.75}, {"gap": 0}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"periods": (0, 5)},
+        {"periods": (6, 5)},
+        {"divergence": 0.75},
+        {"gap": 0},
+        {"periods": (1, 2001)},
+        {"fewest_copies": 1},
+    ],
+)
 def test_settings_are_checked(wrong):
     with pytest.raises(ValueError, match=r"periods|divergence"):
         RepeatSimulation(**wrong)
@@ -194,23 +223,35 @@ def test_dispersed_copies_match_themselves_but_are_in_no_truth():
     _, counts = np.unique(words[apart], axis=0, return_counts=True)
     assert (counts >= 2).sum() > 200  # background alone would hold none
     # Copies keep their distance: no 24 bases recur within the shortest stretch and spacer.
-    for lag in range(12, 30 + 16):
+    for lag in range(12, 30 + 30):
         assert not ((words[lag:] == words[:-lag]).all(axis=1) & apart[lag:] & apart[:-lag]).any()
 
 
-def test_chance_microsatellites_by_hand():
-    letters = {"A": 0, "C": 1, "G": 2, "T": 3, "N": 4}
+def codes_of(text):
+    return np.array(["ACGTN".index(letter) for letter in text], dtype=np.uint8)
 
+
+def test_perfect_repeats_by_hand():
     def marks(text):
-        codes = np.array([letters[letter] for letter in text], dtype=np.uint8)
-        return "".join("x" if mark else "." for mark in chance_microsatellites(codes))
+        return "".join("x" if mark else "." for mark in perfect_repeats(codes_of(text), 7, 24, 2.0))
 
-    assert marks("CG" + "A" * 20 + "CT") == ".." + "x" * 20 + ".."
-    assert marks("CG" + "A" * 19 + "CT") == "." * 23
-    assert marks("T" + "ACG" * 7 + "CC") == "." + "x" * 21 + ".."
-    assert marks("A" * 10 + "N" * 5 + "A" * 10) == "." * 25
-    assert marks("ACGTACC" * 4) == "." * 28  # period 7
-    assert marks("G" + "CA" * 10) == "." + "x" * 20
+    assert marks("CG" + "A" * 24 + "CT") == ".." + "x" * 24 + ".."
+    assert marks("CG" + "A" * 23 + "CT") == "." * 27
+    assert marks("T" + "ACG" * 8 + "CC") == "." + "x" * 24 + ".."
+    assert marks("A" * 13 + "N" * 5 + "A" * 13) == "." * 31
+    assert marks("ACGTACC" * 4) == "x" * 28
+    assert marks("ACGTACCT" * 4) == "." * 32  # period 8
+    assert marks("G" + "CA" * 12) == "." + "x" * 24
+    assert perfect_repeats(codes_of("ACGTACCACGTAC"), 7, 10, 2.0).sum() == 0
+    assert perfect_repeats(codes_of("ACGTACCACGTAC"), 7, 10, 1.8).sum() == 13
+
+
+def test_chance_repeats_need_more_where_the_unit_is_long():
+    assert chance_repeats(codes_of("A" * 25)).all()
+    assert not chance_repeats(codes_of("A" * 24)).any()
+    unit = "ACGTACCTGATTG"
+    assert not chance_repeats(codes_of(unit * 2 + unit[:1])).any()  # 27 bases
+    assert chance_repeats(codes_of(unit * 2 + unit[:2])).all()
 
 
 def test_recurring_arrays_share_their_unit():

@@ -1,8 +1,8 @@
 """Examples for the tandem-repeat network: a pure function from (seed, split, index) to features and labels.
 
-Backgrounds are Markov chains fitted on real genomes. Training chains are fitted on the first nine tenths of each
-genome and validation chains on the last tenth, and the two draw from disjoint random streams, so that no table and
-no window is shared.
+Backgrounds are Markov chains fitted on real genomes: on all of one, or on a stretch of it, since composition changes
+along a genome. Training chains are fitted on the first nine tenths of each genome and validation chains on the last
+tenth, and the two draw from disjoint random streams, so that no table and no window is shared.
 """
 
 from __future__ import annotations
@@ -16,7 +16,16 @@ from ...scanner.encoding.spectrum import encode_spectrum
 from ...scanner.errors import GenoscanError, UsageError
 from ...scanner.reading.genome import Genome, open_genome
 from ..recipe import Recipe
-from .simulate import TRUTH, RepeatSimulation, chance_microsatellites, label_bases, markov_table, random_table, simulate
+from .simulate import (
+    TRUTH,
+    RepeatSimulation,
+    chance_repeats,
+    label_bases,
+    markov_table,
+    perfect_repeats,
+    random_table,
+    simulate,
+)
 
 Split = Literal["training", "validation"]
 
@@ -41,8 +50,18 @@ class Background(NamedTuple):
     """For each split the uint8 codes that its chains are fitted on."""
 
 
-Tables = dict[str, list[np.ndarray]]
-"""For each split the cumulative transition tables (`simulate.markov_table`)."""
+class Chains(NamedTuple):
+    """What the backgrounds of a split are made with."""
+
+    tables: list[np.ndarray]
+    """Cumulative transition tables (`simulate.markov_table`) of whole genomes."""
+    codes: list[np.ndarray]
+    """The genomes themselves, for chains of a stretch."""
+
+
+LOCAL_SIZES = (9, 14)
+"""A stretch that a local chain is fitted on has 2**9 to 2**14 bases."""
+LONGEST_LOCAL_ORDER = 2
 
 
 def read_background(path: str, warn: Callable[[str], None]) -> Background:
@@ -53,8 +72,19 @@ def read_background(path: str, warn: Callable[[str], None]) -> Background:
     with open_genome(path, warn) as genome:
         total = int(np.sum(genome.lengths))
         cut = total - int(total * VALIDATION_SHARE)
-        codes = {"training": sample_codes(genome, 0, cut), "validation": sample_codes(genome, cut, total)}
+        spans = {"training": (0, cut), "validation": (cut, total)}
+        codes = {split: without_repeats(sample_codes(genome, *span)) for split, span in spans.items()}
         return Background(genome.source, genome.digest(), codes)
+
+
+def without_repeats(codes: np.ndarray) -> np.ndarray:
+    """The codes with N in place of perfect tandem repeats of up to 50 bases.
+
+    A chain that has seen the satellites of a small genome writes them itself: once in one of their words, it has no
+    other way to go. (Those of the fruit fly, 11 and 12 bases long, taught a network to take no repeat of 11 or 12
+    bases for one.)
+    """
+    return np.where(perfect_repeats(codes, 50, 24, 1.85) == 1, np.uint8(UNKNOWN), codes)
 
 
 def sample_codes(genome: Genome, start: int, end: int, longest: int = LONGEST_SAMPLE) -> np.ndarray:
@@ -81,8 +111,8 @@ def sample_codes(genome: Genome, start: int, end: int, longest: int = LONGEST_SA
     return np.concatenate(pieces) if pieces else np.empty(0, dtype=np.uint8)
 
 
-def fit_tables(recipe: Recipe, backgrounds: Sequence[Background]) -> Tables:
-    """Markov tables of every background and order of the recipe, for both splits.
+def fit_chains(recipe: Recipe, backgrounds: Sequence[Background]) -> dict[str, Chains]:
+    """Markov chains of every background and order of the recipe, for both splits.
 
     Raises `UsageError` when the recipe wants real backgrounds and there are none, and `GenoscanError` naming a
     genome that is too small.
@@ -102,39 +132,76 @@ def fit_tables(recipe: Recipe, backgrounds: Sequence[Background]) -> Tables:
                     f"a background needs: give a larger genome"
                 )
     return {
-        split: [
-            markov_table(background.codes[split], order) for background in backgrounds for order in recipe.data.orders
-        ]
+        split: Chains(
+            [
+                markov_table(background.codes[split], order)
+                for background in backgrounds
+                for order in recipe.data.orders
+            ],
+            [background.codes[split] for background in backgrounds],
+        )
         for split in SPLITS
     }
 
 
-def example(recipe: Recipe, tables: Tables, seed: int, index: int, split: Split) -> tuple[np.ndarray, np.ndarray]:
-    """One window: a pure function of (seed, split, index) for given recipe and tables.
+def local_table(generator: np.random.Generator, codes: np.ndarray) -> np.ndarray | None:
+    """Table of a chain of order 0 to 2 fitted on a random stretch of ``codes``; None where too little is known."""
+    size = min(len(codes), int(2 ** generator.uniform(*LOCAL_SIZES)))
+    order = int(generator.integers(LONGEST_LOCAL_ORDER + 1))
+    start = int(generator.integers(len(codes) - size + 1))
+    stretch = codes[start : start + size]
+    if np.count_nonzero(stretch < UNKNOWN) < 2 ** LOCAL_SIZES[0]:
+        return None
+    return markov_table(stretch, order)
+
+
+def example(
+    recipe: Recipe, chains: dict[str, Chains], seed: int, index: int, split: Split
+) -> tuple[np.ndarray, np.ndarray]:
+    """One window: a pure function of (seed, split, index) for given recipe and chains.
 
     Returns the features (uint8, `encode_spectrum` of the recipe's lags) and the labels (uint8 of shape (window,),
-    1 inside a tandem repeat, planted or a chance microsatellite). Some training windows end in N, as contigs end.
+    1 inside a tandem repeat, planted or come up by chance). Some training windows end in N, as contigs end.
     """
-    codes, truth = sequence(recipe, tables, seed, index, split)
-    labels = label_bases(truth, recipe.data.window) | chance_microsatellites(codes)
+    codes, truth = sequence(recipe, chains, seed, index, split)
+    labels = label_bases(truth, recipe.data.window) | chance_repeats(codes)
     return encode_spectrum(codes, recipe.net.lags), labels
 
 
-def sequence(recipe: Recipe, tables: Tables, seed: int, index: int, split: Split) -> tuple[np.ndarray, np.ndarray]:
+def sequence(
+    recipe: Recipe, chains: dict[str, Chains], seed: int, index: int, split: Split
+) -> tuple[np.ndarray, np.ndarray]:
     """The codes (uint8) and the truth (dtype TRUTH) behind `example`."""
     generator = np.random.default_rng((SPLITS[split], seed, index))
     data = recipe.data
     settings = data.training if split == "training" else data.validation
-    choices = tables[split]
     if generator.random() < data.random_share:
         table = random_table(generator)
     else:
-        table = choices[generator.integers(len(choices))]
+        table = draw_table(generator, chains[split], data.local_share)
     codes, truth = simulate(generator, data.window, settings, table)
     if split == "training" and generator.random() < data.unknown_share:
         left, right = unknown_ends(generator, data.window, truth)
         codes, truth = cut_ends(codes, truth, left, right, settings)
+    if generator.random() < 0.5:
+        codes, truth = reverse(codes, truth)
     return codes, truth
+
+
+def draw_table(generator: np.random.Generator, chains: Chains, local_share: float) -> np.ndarray:
+    """The table of one of the chains, or with a chance of ``local_share`` of a stretch of one of the genomes."""
+    if generator.random() < local_share:
+        table = local_table(generator, chains.codes[generator.integers(len(chains.codes))])
+        if table is not None:
+            return table
+    return chains.tables[generator.integers(len(chains.tables))]
+
+
+def reverse(codes: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The same read from its end. (Arrays are only ever cut off by the end of a sequence, and so by either.)"""
+    turned = truth[::-1].copy()
+    turned["start"], turned["end"] = len(codes) - truth["end"][::-1], len(codes) - truth["start"][::-1]
+    return codes[::-1].copy(), turned
 
 
 def unknown_ends(generator: np.random.Generator, window: int, truth: np.ndarray) -> tuple[int, int]:
@@ -159,7 +226,7 @@ def cut_ends(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The sequence with N in its first ``left`` and last ``right`` bases, and what is left of the truth.
 
-    An array of which fewer than two copies or fewer than ``min_length`` bases are left is no repeat any more.
+    An array of which fewer than the fewest copies or fewer than ``min_length`` bases are left is no repeat any more.
     """
     codes = codes.copy()
     end = len(codes) - right
@@ -172,5 +239,5 @@ def cut_ends(
     full = np.maximum(truth["end"] - truth["start"], 1)
     cut["copies"] = truth["copies"] * (size / full)
     whole = size == full  # an array the N does not touch stays as it was planted
-    shortest = np.maximum(settings.min_length, 2 * truth["period"] * (1 - settings.indels))
+    shortest = np.maximum(settings.min_length, settings.fewest_copies * truth["period"] * (1 - settings.indels))
     return codes, cut[whole | ((size >= shortest) & (size > 0))].astype(TRUTH, copy=False)

@@ -18,26 +18,32 @@ TRUTH = np.dtype(
 )
 """One planted repeat: 0-based half-open interval in bases, period in bases, rates per base and copy."""
 
-PERIOD_CLASSES = ((1, 6), (7, 30), (31, 100), (101, 500))
+PERIOD_CLASSES = ((1, 6), (7, 30), (31, 100), (101, 500), (501, 2000))
+
+BRIEF_PERIODS, BRIEF_MORE = 32, 4
+"""Brief arrays: their longest period, and by how many bases they are longer than the shortest, on average."""
 
 
 @dataclass(frozen=True)
 class RepeatSimulation:
     """How tandem repeats are drawn.
 
-    periods: smallest and largest period; the four classes 1-6, 7-30, 31-100, 101-500 (the last one stretched to the
-        largest period) are equally frequent, and within a class the logarithm of the period is uniform.
+    periods: smallest and largest period; the classes 1-6, 7-30, 31-100, 101-500, 501-2000 (as far as they lie between
+        the two) are equally frequent, and within a class the logarithm of the period is uniform.
     divergence: largest substitution rate per base and copy; a quarter of the repeats has none, a tenth up to 3 %, the
         rest is uniform.
     indels: largest rate of one-base insertions and deletions; a third of the repeats has none, the rest is uniform.
     gap: mean bases between two arrays.
     min_length: shortest array in bases.
+    fewest_copies: copies of the unit in the shortest array.
     chained: share of arrays in which each copy descends from the copy before it.
     dispersed: share of plantings that are no tandem repeats but dispersed copies: two to four copies of a stretch of 30
-        to 400 bases with other sequence between them, as transposons leave. They match themselves at a lag, too, and
+        to 1,000 bases with other sequence between them, as transposons leave. They match themselves at a lag, too, and
         are in no truth.
     recurring: chance that an array is followed by another of the same unit some 200 bases on, as microsatellites
         often are; both are repeats, what lies between them is not.
+    brief: share of the other plantings that are hardly longer than the shortest, of a period up to 32; half of them
+        without substitutions or indels. They are what is hardest to tell from chance.
     """
 
     periods: tuple[int, int] = (1, 500)
@@ -45,15 +51,18 @@ class RepeatSimulation:
     indels: float = 0.04
     gap: float = 6000
     min_length: int = 26
+    fewest_copies: float = 2.0
     chained: float = 0.2
     dispersed: float = 0.0
     recurring: float = 0.0
+    brief: float = 0.0
 
     def __post_init__(self):
-        if not 1 <= self.periods[0] <= self.periods[1]:
-            raise ValueError(f"periods {self.periods}: expected 1 <= smallest <= largest")
-        if not (0 <= self.divergence < 0.75 and 0 <= self.indels < 0.5 and self.gap > 0):
-            raise ValueError("divergence must be in [0, 0.75), indels in [0, 0.5) and the gap above 0")
+        longest = PERIOD_CLASSES[-1][1]
+        if not 1 <= self.periods[0] <= self.periods[1] <= longest:
+            raise ValueError(f"periods {self.periods}: expected 1 <= smallest <= largest <= {longest}")
+        if not (0 <= self.divergence < 0.75 and 0 <= self.indels < 0.5 and self.gap > 0 and self.fewest_copies > 1):
+            raise ValueError("divergence must be in [0, 0.75), indels in [0, 0.5), gap above 0, fewest_copies above 1")
 
 
 def markov_table(codes: np.ndarray, order: int, pseudocount: float = 1.0) -> np.ndarray:
@@ -146,27 +155,30 @@ def draw_divergence(generator: np.random.Generator, largest: float) -> float:
     return float(generator.uniform(0, min(0.03, largest) if kind < 0.35 else largest))
 
 
-def draw_length(generator: np.random.Generator, period: int, min_length: int) -> int:
+def draw_length(generator: np.random.Generator, period: int, min_length: int, fewest: float = 2.0) -> int:
     """Template bases of an array: most microsatellites log-uniform up to six times the shortest, the others by copies.
 
-    Copies: two to three (rather two) for 30 %, else two and an exponential rest with a mean of 2 (40 %) or 8 (30 %).
+    Copies: the fewest and up to one more (rather less) for 30 %, else the fewest and an exponential rest with a mean
+    of 2 (40 %) or 8 (30 %).
     """
     kind = generator.random()
     if period <= 6 and kind < 0.8:
         return int(np.exp(generator.uniform(np.log(min_length), np.log(6 * min_length))))
-    copies = 2 + generator.random() ** 2 if kind < 0.3 else 2 + generator.exponential(2 if kind < 0.7 else 8)
-    return max(int(period * copies), 2 * period, min_length)
+    more = generator.random() ** 2 if kind < 0.3 else generator.exponential(2 if kind < 0.7 else 8)
+    return max(int(period * (fewest + more)), int(np.ceil(fewest * period)), min_length)
 
 
 def draw_unit(generator: np.random.Generator, settings: RepeatSimulation, table: np.ndarray) -> np.ndarray:
     """A unit that is no copies of a shorter one, uint8 (period,), of the background's composition."""
     low, high = settings.periods
-    classes = [(max(a, low), min(b, high)) for a, b in PERIOD_CLASSES]
-    if high > PERIOD_CLASSES[-1][1]:
-        classes[-1] = (max(PERIOD_CLASSES[-1][0], low), high)
-    classes = [(a, b) for a, b in classes if a <= b]
+    classes = [(max(a, low), min(b, high)) for a, b in PERIOD_CLASSES if a <= high and low <= b]
     first, last = classes[generator.integers(len(classes))]
     period = min(last, int(np.exp(generator.uniform(np.log(first), np.log(last + 1)))))
+    return primitive_unit(generator, table, period)
+
+
+def primitive_unit(generator: np.random.Generator, table: np.ndarray, period: int) -> np.ndarray:
+    """A unit that is no copies of a shorter one, uint8 (period,), of the background's composition if one comes up."""
     unit = markov_sequence(generator, table, period)
     while not is_primitive(unit):
         unit = generator.integers(0, 4, period).astype(np.uint8)
@@ -174,30 +186,42 @@ def draw_unit(generator: np.random.Generator, settings: RepeatSimulation, table:
 
 
 def draw_repeat(
-    generator: np.random.Generator, settings: RepeatSimulation, unit: np.ndarray
+    generator: np.random.Generator, settings: RepeatSimulation, unit: np.ndarray, brief: bool
 ) -> tuple[np.ndarray, tuple[int, float, float, float]]:
     """One tandem array of a unit: its codes, and (period, copies, divergence, indels)."""
+    period = len(unit)
     divergence = draw_divergence(generator, settings.divergence)
     indels = 0.0 if generator.random() < 1 / 3 else generator.uniform(0, settings.indels)
-    length = draw_length(generator, len(unit), settings.min_length)
+    if brief:
+        shortest = max(settings.min_length, int(np.ceil(settings.fewest_copies * period)))
+        length = shortest + int(generator.exponential(BRIEF_MORE))
+        if generator.random() < 0.5:
+            divergence = indels = 0.0
+    else:
+        length = draw_length(generator, period, settings.min_length, settings.fewest_copies)
     chained = bool(generator.random() < settings.chained)
     codes, copies = tandem_array(generator, unit, length, divergence, indels, chained)
-    return codes, (len(unit), copies, divergence, indels)
+    return codes, (period, copies, divergence, indels)
 
 
 Rows = list[tuple[int, int, int, float, float, float]]
 
 
 def plant_array(
-    generator: np.random.Generator, codes: np.ndarray, position: int, settings: RepeatSimulation, unit: np.ndarray
+    generator: np.random.Generator,
+    codes: np.ndarray,
+    position: int,
+    settings: RepeatSimulation,
+    unit: np.ndarray,
+    brief: bool = False,
 ) -> tuple[int, Rows]:
     """Write one array of ``unit`` into ``codes`` at ``position``: where it ends, and its row of the truth.
 
-    No row where the end of the sequence leaves less than two copies or ``min_length`` bases.
+    No row where the end of the sequence leaves less than the fewest copies or ``min_length`` bases.
     """
-    array, (period, copies, divergence, indels) = draw_repeat(generator, settings, unit)
+    array, (period, copies, divergence, indels) = draw_repeat(generator, settings, unit, brief)
     end = min(position + len(array), len(codes))
-    if end - position < max(settings.min_length, 2 * period * (1 - settings.indels)):
+    if end - position < max(settings.min_length, settings.fewest_copies * period * (1 - settings.indels)):
         return end, []
     codes[position:end] = array[: end - position]
     return end, [(position, end, period, copies * (end - position) / len(array), divergence, indels)]
@@ -208,10 +232,10 @@ def plant_dispersed(
 ) -> tuple[int, Rows]:
     """Write mutated copies of one stretch into ``codes`` from ``position`` on, apart from each other: where they end.
 
-    What lies between two copies is at least a fifth of a copy, so that nobody would call them adjacent. Three in ten
+    What lies between two copies is at least a third of a copy, so that nobody would call them adjacent. Three in ten
     families carry a tandem array at their end, as Alus carry poly-A; these have rows of the truth.
     """
-    size = int(np.exp(generator.uniform(np.log(30), np.log(400))))
+    size = int(np.exp(generator.uniform(np.log(30), np.log(1000))))
     stretch = markov_sequence(generator, table, size)
     divergence = generator.uniform(0, settings.divergence)
     indels = generator.uniform(0, settings.indels)
@@ -224,7 +248,7 @@ def plant_dispersed(
         if tail is not None and end < len(codes):
             end, planted = plant_array(generator, codes, end, settings, tail)
             rows += planted
-        position = end + max(16, size // 5) + int(generator.exponential(150))
+        position = end + max(30, size // 3) + int(generator.exponential(150))
     return min(position, len(codes)), rows
 
 
@@ -237,7 +261,7 @@ def simulate(
     """A sequence of ``length`` bases with planted tandem repeats.
 
     Returns the codes (uint8, 0-3) and the truth (structured array of dtype TRUTH, sorted by start). An array that
-    the end of the sequence cuts is kept when at least two copies and ``min_length`` bases of it are left.
+    the end of the sequence cuts is kept when at least the fewest copies and ``min_length`` bases of it are left.
     """
     codes = markov_sequence(generator, table, length)
     truth: Rows = []
@@ -245,6 +269,10 @@ def simulate(
     while position < length:
         if settings.dispersed and generator.random() < settings.dispersed:
             position, rows = plant_dispersed(generator, codes, position, settings, table)
+            truth += rows
+        elif settings.brief and generator.random() < settings.brief:
+            unit = primitive_unit(generator, table, int(generator.integers(1, BRIEF_PERIODS + 1)))
+            position, rows = plant_array(generator, codes, position, settings, unit, brief=True)
             truth += rows
         else:
             unit = draw_unit(generator, settings, table)
@@ -268,11 +296,10 @@ def label_bases(truth: np.ndarray, length: int) -> np.ndarray:
 
 
 @njit(nogil=True, cache=True)
-def chance_microsatellites(codes, longest_period=6, min_length=20):
-    """uint8 of shape (bases,): 1 inside perfect repeats of a short period that a background holds by chance.
+def perfect_repeats(codes, longest_period, min_length, fewest_copies):
+    """uint8 of shape (bases,): 1 inside perfect tandem repeats of a period up to the longest.
 
-    A chain fitted on a real genome writes poly-A and the like of its own. They are tandem repeats whatever made them,
-    and a network that is told otherwise learns to doubt the real ones. N (codes above 3) matches nothing.
+    They have at least ``min_length`` bases and ``fewest_copies`` copies. N (codes above 3) matches nothing.
     """
     marked = np.zeros(codes.shape[0], dtype=np.uint8)
     for period in range(1, longest_period + 1):
@@ -281,7 +308,17 @@ def chance_microsatellites(codes, longest_period=6, min_length=20):
             if i < codes.shape[0] and codes[i] == codes[i - period] and codes[i] < 4:
                 run += 1
                 continue
-            if run + period >= min_length:
+            if run and run + period >= max(min_length, fewest_copies * period):
                 marked[i - run - period : i] = 1
             run = 0
     return marked
+
+
+def chance_repeats(codes: np.ndarray) -> np.ndarray:
+    """uint8 of shape (bases,): 1 inside repeats that a background holds by chance.
+
+    A chain fitted on a real genome writes poly-A and the like of its own. They are tandem repeats whatever made them,
+    and a network that is told otherwise learns to doubt the real ones. Longer units come up by chance as two copies of
+    a few bases, so that a little more is asked of them.
+    """
+    return perfect_repeats(codes, 6, 25, 2.0) | perfect_repeats(codes, 50, 28, 2.1)

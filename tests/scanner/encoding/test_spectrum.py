@@ -12,45 +12,87 @@ from hypothesis import strategies as st
 from genoscan.scanner.encoding.nucleotides import reverse_complement
 from genoscan.scanner.encoding.spectrum import BIN, encode_spectrum, feature_count, lag_bands
 
-LAGS = (64, 128, 640)
+LAGS = (64, 128, 768)
 
 
-def reference_direction(codes: np.ndarray, lags: int) -> tuple[np.ndarray, np.ndarray]:
-    """Band rows (bins, bands) and tracks (bases, 4), looking left: the recursion in plain integers."""
+NEAR = 48  # bands of each near scoring
+TRACKS = 3 * BIN + 4 + 2
+
+
+def near_excess(scores: np.ndarray) -> np.ndarray:
+    """What is written of near scores (3, 64): less a bias by lag, doubled 0, 1 and 2 times."""
+    matches = np.array([max(lag, 25 - lag) for lag in range(1, 65)])
+    bias = [
+        np.maximum(12, np.round(0.7 * matches) - 8),
+        np.round(1.6 * matches) - 4,
+        2 * (matches - 5),
+    ]
+    left = np.maximum(0, scores - np.array(bias).astype(int))
+    return np.minimum(255, left * np.array([[1], [2], [4]]))
+
+
+def long_excess(scores: np.ndarray) -> np.ndarray:
+    """The same of the scores of lags from 65 on."""
+    lags = np.arange(65, 65 + len(scores))
+    return np.maximum(0, scores - np.minimum(100, np.round(0.4 * lags)).astype(int))
+
+
+def stepped(scores: np.ndarray, cost: int) -> np.ndarray:
+    around = np.concatenate(([0], scores, [0]))
+    return np.maximum(scores, np.maximum(around[:-2], around[2:]) - cost)
+
+
+def reference_direction(codes: np.ndarray, lags: int) -> np.ndarray:
+    """Bands and tracks (bins, features) looking left: the recursions in plain integers."""
     edges = lag_bands(lags)[:-1] - 1
-    tolerant, strict = np.zeros(lags, dtype=int), np.zeros(lags, dtype=int)
-    rows, tracks = [], []
-    for i, base in enumerate(codes):
-        if i % 4 == 0:
-            around = np.concatenate(([0], tolerant, [0]))
-            tolerant = np.maximum(tolerant, np.maximum(around[:-2], around[2:]) - 8)
-        behind = np.full(lags, 4)
-        before = codes[max(0, i - lags) : i][::-1]
-        behind[: len(before)] = before
-        match = (behind == base) & (base < 4)
-        tolerant = np.clip(tolerant + np.where(match, 3, -2), 0, 255)
-        strict = np.clip(strict + np.where(match, 2, -6), 0, 255)
-        longer = tolerant[64:].max(initial=0), strict[64:].max(initial=0)
-        tracks.append((tolerant[:64].max(), strict[:64].max(), *longer))
-        if i % BIN == BIN - 1:
-            rows.append(np.maximum.reduceat(tolerant, edges))
-    return np.array(rows), np.array(tracks)
+    near, long = np.zeros((3, 64), dtype=int), np.zeros(lags - 64, dtype=int)
+    far = np.arange(65, lags + 1) > 640
+    gains, losses = np.array([[3], [4], [2]]), np.array([[2], [5], [6]])
+    padded = np.concatenate((np.full(lags, 4), codes))
+    rows = []
+    for start in range(0, len(codes), BIN):
+        highest, tracks, middle_tracks, far_tracks = np.zeros((3, 64), dtype=int), [], [], []
+        for quarter in range(4):
+            near[0], near[1] = stepped(near[0], 8), stepped(near[1], 12)
+            matches = np.zeros(lags, dtype=int)
+            for i in range(start + 4 * quarter, start + 4 * quarter + 4):
+                behind = padded[i : i + lags][::-1]
+                match = (behind == codes[i]) & (codes[i] < 4)
+                matches += match
+                near = np.clip(near + np.where(match[:64], gains, -losses), 0, 255)
+                highest = np.maximum(highest, near)
+                tracks += near_excess(near).max(axis=1).tolist()
+            if lags > 64:
+                moved = np.maximum(0, np.minimum(255, stepped_long(long, far) + 4 * matches[64:]) - 7)
+                long = np.where(far & (quarter % 2 == 1), long, moved)
+            middle_tracks.append(long_excess(long)[~far].max(initial=0))
+            if quarter % 2 == 0:
+                far_tracks.append(long_excess(long)[far].max(initial=0))
+        excess = near_excess(np.stack([near[0], highest[1], highest[2]]))
+        pooled = [np.maximum.reduceat(scores, edges[:NEAR]) for scores in excess]
+        if lags > 64:
+            pooled.append(np.maximum.reduceat(long_excess(long), edges[NEAR:] - 64))
+        rows.append(np.concatenate([*pooled, tracks, middle_tracks, far_tracks]))
+    return np.array(rows)
+
+
+def stepped_long(scores: np.ndarray, far: np.ndarray) -> np.ndarray:
+    """No step leads from the middle lags to the far ones or back."""
+    return np.concatenate([stepped(scores[group], 7) for group in (~far, far) if group.any()])
 
 
 def reference(codes: np.ndarray, lags: int) -> np.ndarray:
-    left, left_tracks = reference_direction(codes, lags)
-    right, right_tracks = reference_direction(codes[::-1], lags)
-    tracks = np.concatenate([left_tracks, right_tracks[::-1]], axis=1).reshape(-1, BIN * 8)
-    bases = (codes[:, None] == np.arange(4)).reshape(-1, BIN * 4)
-    return np.concatenate([left, right[::-1], tracks, bases], axis=1)
+    left, right = reference_direction(codes, lags), reference_direction(codes[::-1], lags)[::-1]
+    bands = left.shape[1] - TRACKS
+    counts = (codes.reshape(-1, BIN, 1) == np.arange(4)).sum(axis=1)
+    features = [left[:, :bands], right[:, :bands], left[:, bands:], right[:, bands:], counts]
+    return np.concatenate(features, axis=1) * (counts.sum(axis=1, keepdims=True) > 0)
 
 
 def split(features: np.ndarray, lags: int):
-    """Bands left, bands right (bins, bands), tracks (bases, 8), indicators (bases, 4)."""
-    bands = len(lag_bands(lags)) - 1
-    at = [bands, 2 * bands, 2 * bands + BIN * 8]
-    left, right, tracks, bases = np.split(features, at, axis=1)
-    return left, right, tracks.reshape(-1, 8), bases.reshape(-1, 4)
+    """Bands left, bands right (bins, bands), tracks left, tracks right (bins, TRACKS), counts (bins, 4)."""
+    bands = len(lag_bands(lags)) - 1 + 2 * NEAR
+    return np.split(features, [bands, 2 * bands, 2 * bands + TRACKS, 2 * bands + 2 * TRACKS], axis=1)
 
 
 @st.composite
@@ -79,9 +121,10 @@ def test_agrees_with_the_recursion(codes, lags):
     np.testing.assert_array_equal(features, reference(codes, lags))
 
 
-@pytest.mark.parametrize("lags", [192, 2112])
-def test_agrees_with_the_recursion_where_the_last_band_is_cut_off(lags):
+@pytest.mark.parametrize("lags", [192, 704, 2048, 2112])
+def test_agrees_with_the_recursion_at_other_lags(lags):
     codes = np.resize(np.random.default_rng(5).integers(0, 4, lags - 7).astype(np.uint8), 3 * lags // BIN * BIN)
+    codes[codes.size // 2 :: 97] = 4
     np.testing.assert_array_equal(encode_spectrum(codes, lags), reference(codes, lags))
 
 
@@ -100,54 +143,70 @@ def test_band_edges(lags, last):
 
 
 def test_a_few_scores_by_hand():
-    # ACACACAC...: lag 2 matches from base 2 on, 3 a base tolerant and 2 a base strict; lag 1 never matches.
-    codes = np.array([0, 1] * 8, dtype=np.uint8)
-    left, right, tracks, bases = split(encode_spectrum(codes, 64), 64)
-    assert left[0, 1] == right[0, 1] == 14 * 3
-    assert tracks[:, 0].tolist() == [0, 0, *(3 * n for n in range(1, 15))]
-    assert tracks[:, 1].tolist() == [0, 0, *(2 * n for n in range(1, 15))]
-    assert tracks[:, 4].tolist() == tracks[::-1, 0].tolist()
-    assert not tracks[:, [2, 3, 6, 7]].any()
-    assert bases[:2].tolist() == [[1, 0, 0, 0], [0, 1, 0, 0]]
+    # ACACACAC...: lag 2 matches from base 2 on. After 30 matches the strict score is 60, of which 2 * (23 - 5) is taken
+    # off and the rest doubled twice; the moderate one 120, less 1.6 * 23 - 4, doubled; the tolerant 90 less 12.
+    codes = np.array([0, 1] * 16, dtype=np.uint8)
+    left, right, tracks, _, counts = split(encode_spectrum(codes, 64), 64)
+    assert left[1, 1] == right[0, 1] == 90 - 12
+    assert left[1, NEAR + 1] == right[0, NEAR + 1] == 2 * (120 - 33)
+    assert left[1, 2 * NEAR + 1] == right[0, 2 * NEAR + 1] == 4 * (60 - 36)
+    assert not left[:, 2 * NEAR].any()  # lag 1 never matches, and strict scores take no steps
+    last = tracks[1, : 3 * BIN].reshape(BIN, 3)[-1]
+    assert last.tolist() == [78, 174, 96]
+    assert counts.tolist() == [[8, 8, 0, 0], [8, 8, 0, 0]]
 
 
-@pytest.mark.parametrize("period", [1, 7, 32, 33, 34, 100, 250, 640])
+def test_long_scores_by_hand():
+    # A unit of 128 three times: after 128 bases every four of them gain 16 and cost 7, until 255 is full.
+    codes = np.resize(np.random.default_rng(3).integers(0, 4, 128).astype(np.uint8), 384)
+    left, _, tracks, _, _ = split(encode_spectrum(codes, 128), 128)
+    band = 3 * NEAR + 15  # the last four of lags 65 to 128
+    assert left[9, band] == 8 * 9 - 51  # 0.4 * 128 is taken for granted
+    assert left[-1, band] == 255 - 7 - 51
+    assert tracks[8, 3 * BIN : 3 * BIN + 4].tolist() == [0, 0, 0, 0]
+    assert tracks[9, 3 * BIN : 3 * BIN + 4].tolist() == [0, 54 - 51, 63 - 51, 72 - 51]
+
+
+@pytest.mark.parametrize("period", [1, 7, 32, 33, 34, 100, 250, 640, 641, 1500])
 def test_a_perfect_repeat_lights_its_band(period):
     random = np.random.default_rng(period)
-    codes = random.integers(0, 4, 4096).astype(np.uint8)
+    codes = random.integers(0, 4, 16 * 512).astype(np.uint8)
     start, end = 512, 512 + 3 * period + 400
     codes[start:end] = np.resize(random.integers(0, 4, period), end - start)
-    left, right, tracks, _ = split(encode_spectrum(codes, 640), 640)
-    band = np.searchsorted(lag_bands(640), period, side="right") - 1
-    # Well inside, the repeat has matched for at least 86 bases: the score is at its largest.
-    inside = slice((start + period + 100) // BIN + 1, end // BIN)
-    assert (left[inside, band] == 255).all()
-    inside = slice(start // BIN + 1, (end - period - 100) // BIN)
-    assert (right[inside, band] == 255).all()
-    track = 0 if period <= 64 else 2
-    assert (tracks[start + period + 90 : end, track] == 255).all()
-    assert (tracks[start : end - period - 90, 4 + track] == 255).all()
+    left, right, tracks, _, _ = split(encode_spectrum(codes, 2048), 2048)
+    band = np.searchsorted(lag_bands(2048), period, side="right") - 1 + (2 * NEAR if period > 64 else 0)
+    # Well inside, the repeat has matched long enough for the score to be at its largest.
+    full = 250 if period > 640 else 130
+    inside = slice((start + period + full) // BIN + 1, end // BIN)
+    assert left[inside, band].min() > 140
+    inside = slice(start // BIN + 1, (end - period - full) // BIN)
+    assert right[inside, band].min() > 140
     # Before the repeat no lag has matched for long.
-    assert tracks[:start, :4].max() < 60
+    assert tracks[: start // BIN, : 3 * BIN].max() < 60
+    assert tracks[: start // BIN, 3 * BIN :].max() < 30
 
 
 def test_one_inserted_base_does_not_end_a_repeat():
     unit = np.random.default_rng(2).integers(0, 4, 90).astype(np.uint8)
     longer = np.insert(unit, 45, (unit[45] + 2) % 4)
     codes = np.resize(np.concatenate([unit, unit, longer]), 272)
-    _, _, tracks, _ = split(encode_spectrum(codes, 128), 128)
-    # At the insertion (base 180 + 45) scores pay 8 for the step to lag 91 and a few mismatches until it is taken.
-    assert tracks[225:271, 2].min() > 200
+    _, _, tracks, _, _ = split(encode_spectrum(codes, 128), 128)
+    # At the insertion (base 180 + 45) scores pay 7 for the step to lag 91 and a few mismatches until it is taken.
+    assert tracks[14:, 3 * BIN : 3 * BIN + 4].min() > 120
 
 
 def test_unknown_bases_match_nothing():
     assert not encode_spectrum(np.full(256, 4, dtype=np.uint8), 64).any()
     codes = np.zeros(512, dtype=np.uint8)
     codes[128:384] = 4
-    _, _, tracks, bases = split(encode_spectrum(codes, 64), 64)
-    assert not tracks[256:384, :4].any()  # 255 falls by 2 a base: nothing is left after 128 bases
-    assert not tracks[128:256, 4:].any()
-    assert not bases[128:384].any()
+    features = encode_spectrum(codes, 128)
+    assert not features[8:24].any()
+    codes[128:136] = 0
+    codes[136:] = 4  # half a bin: what is known counts, and scores fall in what is not
+    _, _, tracks, _, counts = split(encode_spectrum(codes, 128), 128)
+    assert counts[8].tolist() == [8, 0, 0, 0]
+    tolerant = tracks[8, : 3 * BIN : 3]
+    assert tolerant.tolist() == [255 - 12] * 8 + [255 - 12 - 2 * n for n in range(1, 9)]
 
 
 @settings(deadline=None, max_examples=20)
@@ -161,23 +220,19 @@ def test_every_unknown_code_is_the_same(codes):
 @settings(deadline=None, max_examples=20)
 @given(codes=sequences(64))
 def test_reversed_sequence_has_mirrored_features(codes, lags):
-    left, right, tracks, bases = split(encode_spectrum(codes, lags), lags)
+    left, right, left_tracks, right_tracks, counts = split(encode_spectrum(codes, lags), lags)
     mirrored = split(encode_spectrum(codes[::-1], lags), lags)
-    np.testing.assert_array_equal(mirrored[0], right[::-1])
-    np.testing.assert_array_equal(mirrored[1], left[::-1])
-    np.testing.assert_array_equal(mirrored[2], tracks[::-1][:, [4, 5, 6, 7, 0, 1, 2, 3]])
-    np.testing.assert_array_equal(mirrored[3], bases[::-1])
+    for got, expected in zip(mirrored, (right, left, right_tracks, left_tracks, counts), strict=True):
+        np.testing.assert_array_equal(got, expected[::-1])
 
 
 @settings(deadline=None, max_examples=20)
 @given(codes=sequences(64))
-def test_opposite_strand_has_mirrored_features_with_complementary_bases(codes):
-    left, right, tracks, bases = split(encode_spectrum(codes, 128), 128)
+def test_opposite_strand_has_mirrored_features_with_complementary_counts(codes):
+    left, right, left_tracks, right_tracks, counts = split(encode_spectrum(codes, 128), 128)
     other = split(encode_spectrum(reverse_complement(codes), 128), 128)
-    np.testing.assert_array_equal(other[0], right[::-1])
-    np.testing.assert_array_equal(other[1], left[::-1])
-    np.testing.assert_array_equal(other[2], tracks[::-1][:, [4, 5, 6, 7, 0, 1, 2, 3]])
-    np.testing.assert_array_equal(other[3], bases[::-1, ::-1])
+    for got, expected in zip(other, (right, left, right_tracks, left_tracks, counts[:, ::-1]), strict=True):
+        np.testing.assert_array_equal(got, expected[::-1])
 
 
 @pytest.mark.parametrize("lags", LAGS)

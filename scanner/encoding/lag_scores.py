@@ -1,0 +1,332 @@
+"""Running match scores of a sequence against itself at every lag, moved on by four bases at a time.
+
+All arithmetic is on saturating unsigned bytes, 64 lags to a vector, so that the result is exact and the same on
+every machine and the cost is the same for every base. Vector instructions are reached through LLVM intrinsics, which
+LLVM lowers to whatever the processor has (AVX-512, AVX2, NEON).
+
+What is scored, and why, is told in `spectrum`; the recursions stand in docs/spectrum.md.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+LANES = 64
+"""Lags in a vector; also the near lags."""
+MIDDLE_LAGS = 640
+"""Lags from here on are far."""
+QUARTER = 4
+"""Bases that `advance` moves on by. Scores may step to a neighbouring lag once in a quarter."""
+
+TOLERANT = (3, 2)
+MODERATE = (4, 5)
+STRICT = (2, 6)
+"""Gain of a match and loss of a mismatch, near lags."""
+TOLERANT_STEP, MODERATE_STEP = 8, 12
+"""What a step to the neighbouring lag costs."""
+LONG_GAIN, LONG_LOSS, LONG_STEP = 4, 7, 7
+"""Middle and far lags: gain of a match, what each quarter costs, what a step costs."""
+
+SHORTEST = 25
+"""Bases of the shortest array that the tracks are to show: what TRF's usual threshold asks for."""
+
+# Where the near scores lie in their array; tolerant and moderate ones have 64 zeros on either side.
+TOLERANT_AT, MODERATE_AT, STRICT_AT, MODERATE_BEST_AT, STRICT_BEST_AT, NEAR_SIZE = 64, 192, 320, 384, 448, 512
+NEAR_BANDS = 48
+"""Bands of the near lags: 32 of one lag, 16 of two."""
+NEAR_TRACKS = 3
+TRACKS = 16 * NEAR_TRACKS + 4 + 2
+"""Track values of a bin of 16 bases: three a base, then one a quarter (middle lags), then one every other (far)."""
+
+_MIDDLE_VECTORS = MIDDLE_LAGS // LANES - 1
+_VECTOR = ir.VectorType(ir.IntType(8), LANES)
+_INDEX = ir.IntType(64)
+
+
+def long_size(vectors: int) -> int:
+    """Bytes of the long lags' scores: two states that take turns."""
+    return 2 * _state_size(vectors)
+
+
+def _state_size(vectors: int) -> int:
+    """Bytes of one state: the middle lags' scores and the far ones', with 64 zeros before, between and behind."""
+    return (vectors + 3) * LANES
+
+
+def _place(number: int) -> int:
+    """Where in a state the scores of long vector ``number`` lie."""
+    return LANES * (number + 1 + (number >= _MIDDLE_VECTORS))
+
+
+def near_bias() -> np.ndarray:
+    """What is taken off near scores before they are written: int64 (3, 64), by scoring and lag.
+
+    Two whole copies, or the shortest array, need more matches at a longer lag, so as much may be taken for granted.
+    What is left is 0 nearly everywhere in unrelated sequence, and a network can add up lags without adding up noise.
+    The factors are about half of what a pair of copies gains in each scoring at the divergence it is for.
+    """
+    lags = np.arange(1, LANES + 1)
+    matches = np.maximum(lags, SHORTEST - lags)
+    tolerant = np.maximum(12, np.round(0.7 * matches).astype(np.int64) - 8)
+    moderate = np.round(1.6 * matches).astype(np.int64) - 4
+    return np.stack([tolerant, moderate, 2 * (matches - 5)])
+
+
+NEAR_DOUBLINGS = (0, 1, 2)
+"""How often what is left of tolerant, moderate and strict scores is doubled: the stricter, the more a match says."""
+
+
+def long_bias(lags: np.ndarray) -> np.ndarray:
+    """The same for middle and far lags, where 100 is all that needs to be taken off."""
+    return np.minimum(100, np.round(0.4 * lags)).astype(np.int64)
+
+
+def _constant(values: int | np.ndarray) -> ir.Constant:
+    return ir.Constant(_VECTOR, [int(value) for value in np.broadcast_to(values, LANES)])
+
+
+class _Vectors:
+    """Vector instructions at a builder's place."""
+
+    def __init__(self, builder):
+        self.builder = builder
+
+    def _call(self, name, result, *values):
+        kind = ir.FunctionType(result, [value.type for value in values])
+        return self.builder.call(
+            cgutils.get_or_insert_function(self.builder.module, kind, f"llvm.{name}.v{LANES}i8"), values
+        )
+
+    def add(self, first, second):
+        return self._call("uadd.sat", _VECTOR, first, second)
+
+    def subtract(self, first, second):
+        return self._call("usub.sat", _VECTOR, first, second)
+
+    def largest(self, first, second):
+        return self._call("umax", _VECTOR, first, second)
+
+    def ones(self, value):
+        return self._call("ctpop", _VECTOR, value)
+
+    def reduce(self, value):
+        """The highest byte of a vector."""
+        return self._call("vector.reduce.umax", ir.IntType(8), value)
+
+    def reduce_many(self, values):
+        """The highest byte of each of up to 16 vectors, as a vector of 16 bytes: all of them at once are far cheaper
+        than one after the other. Pairs of vectors are folded into one, then pairs of those, and so on."""
+        values = [*values, *[_constant(0)] * (16 - len(values))]
+        group = LANES
+        while len(values) > 1:
+            group //= 2
+            values = [self._folded(*values[i : i + 2], group) for i in range(0, len(values), 2)]
+        (value,) = values
+        while group > 1:
+            group //= 2
+            value = self._folded(value, value, group)
+        return self.shuffled(value, value, range(16))
+
+    def _folded(self, first, second, group):
+        """Each ``2 * group`` lanes become the maxima of their halves; those of ``first`` before those of ``second``."""
+        lanes = np.arange(2 * LANES).reshape(-1, 2, group)
+        return self.largest(*(self.shuffled(first, second, lanes[:, half].ravel()) for half in range(2)))
+
+    def shuffled(self, first, second, lanes):
+        """Lanes of two vectors, counted through both."""
+        kind = ir.VectorType(ir.IntType(32), len(lanes))
+        return self.builder.shuffle_vector(first, second, ir.Constant(kind, [int(lane) for lane in lanes]))
+
+    def _address(self, pointer, position):
+        position = _INDEX(position) if isinstance(position, int) else position
+        return self.builder.bitcast(self.builder.gep(pointer, [position]), _VECTOR.as_pointer())
+
+    def load(self, pointer, position):
+        return self.builder.load(self._address(pointer, position), align=1)
+
+    def store(self, value, pointer, position):
+        self.builder.store(value, self._address(pointer, position), align=1)
+
+    def put(self, pointer, start):
+        """A function that stores a value some bytes behind ``start``."""
+
+        def store(offset, value):
+            place = self.builder.gep(pointer, [self.builder.add(start, _INDEX(offset))])
+            self.builder.store(value, self.builder.bitcast(place, value.type.as_pointer()), align=1)
+
+        return store
+
+    def splat(self, pointer, position):
+        """A vector full of the byte at ``position``."""
+        byte = self.builder.load(self.builder.gep(pointer, [position]))
+        empty = ir.Constant(_VECTOR, ir.Undefined)
+        first = self.builder.insert_element(empty, byte, ir.IntType(32)(0))
+        zeros = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
+        return self.builder.shuffle_vector(first, empty, zeros)
+
+    def stepped(self, value, pointer, position, cost):
+        """``value``, or a neighbouring lag's score less the cost of the step."""
+        neighbours = self.largest(self.load(pointer, position - 1), self.load(pointer, position + 1))
+        return self.largest(value, self.subtract(neighbours, _constant(cost)))
+
+    def excess(self, scores, scoring):
+        """Near scores of a scoring (0 tolerant, 1 moderate, 2 strict) as they are written."""
+        value = self.subtract(scores, _constant(near_bias()[scoring]))
+        for _ in range(NEAR_DOUBLINGS[scoring]):
+            value = self.add(value, value)
+        return value
+
+    def moved(self, score, match, scoring):
+        gain, loss = scoring
+        return self.builder.select(match, self.add(score, _constant(gain)), self.subtract(score, _constant(loss)))
+
+
+def _near(vectors, near, behind, offset, bases, base, quarter, put):
+    """The near lags over four bases. ``put(track, value)`` stores bytes of tracks."""
+    v, b = vectors, vectors.builder
+    tolerant, moderate = v.load(near, TOLERANT_AT), v.load(near, MODERATE_AT)
+    strict = v.load(near, STRICT_AT)
+    tolerant = v.stepped(tolerant, near, TOLERANT_AT, TOLERANT_STEP)
+    moderate = v.stepped(moderate, near, MODERATE_AT, MODERATE_STEP)
+    if quarter == 0:
+        moderate_best = strict_best = _constant(0)
+    else:
+        moderate_best, strict_best = v.load(near, MODERATE_BEST_AT), v.load(near, STRICT_BEST_AT)
+    tracks = []
+    for step in range(QUARTER):
+        lagged = v.load(behind, b.sub(offset, _INDEX(step)))
+        match = b.icmp_unsigned("==", lagged, v.splat(bases, b.add(base, _INDEX(step))))
+        tolerant = v.moved(tolerant, match, TOLERANT)
+        moderate = v.moved(moderate, match, MODERATE)
+        strict = v.moved(strict, match, STRICT)
+        moderate_best, strict_best = v.largest(moderate_best, moderate), v.largest(strict_best, strict)
+        scores = (tolerant, moderate, strict)
+        tracks += [v.excess(score, scoring) for scoring, score in enumerate(scores)]
+    highest = b.bitcast(v.reduce_many(tracks), ir.VectorType(ir.IntType(32), 4))
+    for word in range(NEAR_TRACKS):
+        place = NEAR_TRACKS * QUARTER * quarter + 4 * word
+        put(place, b.extract_element(highest, ir.IntType(32)(word)))
+    for value, place in (
+        (tolerant, TOLERANT_AT),
+        (moderate, MODERATE_AT),
+        (strict, STRICT_AT),
+        (moderate_best, MODERATE_BEST_AT),
+        (strict_best, STRICT_BEST_AT),
+    ):
+        v.store(value, near, place)
+
+
+def _long(vectors, long, pairs, offset, words, word, count, quarter, put):
+    """The long lags over four bases, the far ones in every other quarter. Two states take turns: the scores of all
+    neighbours are read before any is overwritten."""
+    v, b = vectors, vectors.builder
+    first, second = v.splat(words, word), v.splat(words, b.add(word, _INDEX(1)))
+    middle = min(count, _MIDDLE_VECTORS)
+    highest = {False: _constant(0), True: _constant(0)}
+    for number in range(middle if quarter % 2 else count):
+        far = number >= middle
+        turn = (quarter // 2 if far else quarter) % 2
+        here, there = (_state_size(count) * state + _place(number) for state in (turn, 1 - turn))
+        lag = LANES * (number + 1) + 1
+        matches = v.ones(b.and_(v.load(pairs, b.add(offset, _INDEX(lag - 2))), first))
+        matches = b.add(matches, v.ones(b.and_(v.load(pairs, b.add(offset, _INDEX(lag - 4))), second)))
+        matches = b.shl(matches, _constant(LONG_GAIN.bit_length() - 1))
+        score = v.stepped(v.load(long, here), long, here, LONG_STEP)
+        score = v.subtract(v.add(score, matches), _constant(LONG_LOSS))
+        v.store(score, long, there)
+        bias = _constant(long_bias(np.arange(lag, lag + LANES)))
+        highest[far] = v.largest(highest[far], v.subtract(score, bias))
+    put(16 * NEAR_TRACKS + quarter, v.reduce(highest[False]))
+    if quarter % 2 == 0:
+        put(16 * NEAR_TRACKS + 4 + quarter // 2, v.reduce(highest[True]))
+
+
+def _halved(vectors, values):
+    """Every two neighbouring bytes become one, the larger, over vectors that follow each other."""
+    if len(values) == 1:
+        values = [values[0], values[0]]  # what comes after the first half is not looked at
+    lanes = np.arange(2 * LANES).reshape(-1, 2).T
+    return [
+        vectors.largest(*(vectors.shuffled(*values[i : i + 2], half) for half in lanes))
+        for i in range(0, len(values) - 1, 2)
+    ] + ([_halved(vectors, values[-1:])[0]] if len(values) % 2 else [])
+
+
+def _pool(vectors, near, long, count, put):
+    """Write the bands: of the near scores 32 of one lag and 16 of two, then 16 of each doubling of the lag."""
+    for number, place in enumerate((TOLERANT_AT, MODERATE_BEST_AT, STRICT_BEST_AT)):
+        scores = vectors.excess(vectors.load(near, place), number)
+        (pairs,) = _halved(vectors, [scores])
+        put(NEAR_BANDS * number, vectors.shuffled(scores, scores, range(32)))
+        put(NEAR_BANDS * number + 32, vectors.shuffled(pairs, pairs, range(16, 32)))
+    band, begin, size = 3 * NEAR_BANDS, 0, 1
+    while begin < count:
+        taken = min(size, count - begin)
+        numbers = range(begin, begin + taken)
+        biases = [_constant(long_bias(np.arange(1, 1 + LANES) + LANES * (number + 1))) for number in numbers]
+        scores = [vectors.load(long, _place(number)) for number in numbers]
+        values = [vectors.subtract(score, bias) for score, bias in zip(scores, biases, strict=True)]
+        bands = -(-taken * 16 // size)
+        for _ in range((4 * size).bit_length() - 1):
+            values = _halved(vectors, values)
+        put(band, vectors.shuffled(values[0], values[0], range(bands)))
+        band, begin, size = band + bands, begin + taken, 2 * size
+
+
+@intrinsic(prefer_literal=True)
+def advance(typingctx, near, long, bases, behind, words, pairs, row, quarter, vectors, out, at):
+    """Move all scores on by the four bases of quarter 0-3 of bin ``row``, and write their tracks at out[at].
+
+    near: uint8 (NEAR_SIZE,); long: uint8 (long_size(vectors),), both all 0 at first.
+    bases: uint8 (n,), n a multiple of 16; behind: uint8 (n + 64 * (vectors + 1),), the same backwards (base i at
+        n - 1 - i), and then what nothing matches. Unknown bases have other codes in one than in the other.
+    words: uint8 (n // 2,), bases 2 i and 2 i + 1 one-hot in the low and the high four bits, an unknown base without a
+        bit; pairs: uint8, as long as ``behind``: bases n - 2 - i and n - 1 - i at i in the same way.
+    row, at: int64. quarter, vectors: literals; 64 * vectors lags from 65 on are long.
+    out: uint8; out[at : at + TRACKS] is the bin's.
+    """
+    number, count = quarter.literal_value, vectors.literal_value
+    signature = types.void(near, long, bases, behind, words, pairs, row, quarter, vectors, out, at)
+
+    def codegen(context, builder, signature, arguments):
+        near, long, bases, behind, words, pairs = (
+            _array(context, builder, signature, arguments, position).data for position in range(6)
+        )
+        size = builder.extract_value(_array(context, builder, signature, arguments, 2).shape, 0)
+        base = builder.add(builder.mul(arguments[6], _INDEX(4 * QUARTER)), _INDEX(QUARTER * number))
+        offset = builder.sub(size, base)
+        instructions = _Vectors(builder)
+        put = instructions.put(_array(context, builder, signature, arguments, 9).data, arguments[10])
+        _near(instructions, near, behind, offset, bases, base, number, put)
+        word = builder.udiv(base, _INDEX(2))
+        _long(instructions, long, pairs, offset, words, word, count, number, put)
+        return context.get_dummy_value()
+
+    return signature, codegen
+
+
+@intrinsic(prefer_literal=True)
+def pool(typingctx, near, long, vectors, out, at):
+    """Write the scores after quarter 3 at out[at] as bands: 48 near ones of each scoring, then the long ones.
+
+    Of the near scores the tolerant ones are those of the bin's last base, the others the highest in the bin.
+    Arguments as of `advance`.
+    """
+    count = vectors.literal_value
+    signature = types.void(near, long, vectors, out, at)
+
+    def codegen(context, builder, signature, arguments):
+        near, long, out = (_array(context, builder, signature, arguments, position).data for position in (0, 1, 3))
+        instructions = _Vectors(builder)
+        _pool(instructions, near, long, count, instructions.put(out, arguments[4]))
+        return context.get_dummy_value()
+
+    return signature, codegen
+
+
+def _array(context, builder, signature, arguments, position):
+    return context.make_array(signature.args[position])(context, builder, arguments[position])
