@@ -70,7 +70,9 @@ def annotate(
             shares = (100 * counts[:4] // (last - first)).tolist()
             unit = np.frombuffer(b"ACGTN", dtype=np.uint8)[read(first, min(first + 3, last))]
             copies = 10 * (last - first) // len(unit)
-            rows.append((call, first, last, 1, copies, len(unit), 100, 0, 90, *shares, 150, -1, at, at + len(unit)))
+            text = np.frombuffer(b"ACGTN", dtype=np.uint8)[read(first, last)].tobytes().decode()
+            name = next((i for i, one in enumerate(satellites.units) if text.startswith(one)), -1)
+            rows.append((call, first, last, 1, copies, len(unit), 100, 0, 90, *shares, 150, name, at, at + len(unit)))
             letters.append(unit)
             at += len(unit)
     joined = np.concatenate([np.empty(0, np.uint8), *letters])
