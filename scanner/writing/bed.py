@@ -100,6 +100,12 @@ class _More(NamedTuple):
     starts: np.ndarray
     ends: np.ndarray
 
+    @property
+    def width(self) -> int:
+        """Characters that the numbers of a line take at most: digits, a point and a zero before it, a tab."""
+        largest = self.values.max(axis=0, initial=0).tolist()
+        return sum(len(str(one)) + 3 for one in largest) + int(self.decimals.sum())
+
 
 _NOTHING = _More(
     np.empty((0, 0), dtype=np.int64), np.empty(0, np.int64), np.empty(0, np.uint8), *(np.empty(0, np.int64),) * 2
@@ -123,7 +129,7 @@ def _lines(
     titles = _Texts.of([*(one.name for one in channels), *satellites])
     strands = _Texts.of([one.strand for one in channels])
     longest = chroms.longest + titles.longest + strands.longest
-    width = longest + (3 + len(more.decimals)) * (MOST_DIGITS + 2) + 7
+    width = longest + 3 * MOST_DIGITS + 7 + more.width
     out = np.empty(len(places) * width + int((more.ends - more.starts).sum()), dtype=np.uint8)
     columns = (
         which.astype(np.int64)[owners],
