@@ -3,7 +3,7 @@
 from .scanner.compiled import provide_cache_folder
 
 __version__ = "0.1.0"
-__all__ = ["Call", "GenoscanError", "ModelCard", "load_model", "scan"]
+__all__ = ["Call", "GenoscanError", "ModelCard", "load_model", "scan", "scan_arrays"]
 
 _HOMES = {
     "Call": (".scanner.scan", "Call"),
@@ -11,6 +11,7 @@ _HOMES = {
     "ModelCard": (".scanner.card", "ModelCard"),
     "load_model": (".scanner.inference.session", "open_model"),
     "scan": (".scanner.scan", "scan"),
+    "scan_arrays": (".scanner.scan", "scan_arrays"),
 }
 
 provide_cache_folder()  # before any module that defines compiled functions

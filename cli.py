@@ -186,6 +186,8 @@ _SCAN_OPTIONS = (
     click.option("--min-length", type=click.IntRange(1), help="Shortest call in bases [default: the model's]."),
     click.option("--format", "format", type=click.Choice(["bed", "bedgraph"]), default="bed", show_default=True,
                  help="Calls as BED, or the raw score as bedGraph."),
+    click.option("--satellites", metavar="FASTA",
+                 help="Units that annotated calls are named by, beside the bundled satellites; a record's name names."),
     click.option("--resume", is_flag=True, help="Go on with an interrupted scan; what is complete stays as it is."),
     click.option("-q", "--quiet", is_flag=True, help="No progress, no summary; warnings and errors only."),
 )  # fmt: skip
@@ -215,6 +217,7 @@ def scan(genomes, models, output, out_dir, regions, **options):
       genoscan scan genome.fa --model repeats > repeats.bed
       genoscan scan genome.fa.gz --model repeats -o repeats.bed.gz --regions chr1:1,001-2,000
       genoscan scan a.fa b.fa --model repeats --model my.onnx --out-dir tracks/ --resume
+      genoscan scan genome.fa --model repeats --satellites my_satellites.fa -o repeats.bed.gz
     """
     from .scanner.batch import Sample, genome_stem, scan_samples
 
@@ -234,8 +237,9 @@ def batch(sheet, out_dir, models, **options):
     (separated by commas) and regions (by semicolons).
 
     \b
-    Example:
+    Examples:
       genoscan batch samples.tsv --model repeats --out-dir tracks/ --resume
+      genoscan batch samples.tsv --model repeats --satellites my_satellites.fa --out-dir tracks/
     """
     from .scanner.batch import scan_samples
     from .scanner.sheet import read_sheet
@@ -272,18 +276,25 @@ def models(context: click.Context) -> None:
 
 @models.command("show")
 @click.argument("name")
+@click.option(
+    "--autosql", "as_autosql", is_flag=True, help="The columns of its BED instead, as bedToBigBed takes them."
+)
 @_guarded
-def show_model(name: str) -> None:
-    """Print the card of a bundled model or an .onnx file as JSON.
+def show_model(name: str, as_autosql: bool) -> None:
+    """Print the card of a bundled model or an .onnx file as JSON, or the columns of its BED as the autoSql table that
+    bedToBigBed takes.
 
     \b
-    Example:
+    Examples:
       genoscan models show repeats
+      genoscan models show repeats --autosql > repeats.as
     """
     from .scanner.catalogue import find_model
     from .scanner.inference.session import read_card
+    from .scanner.writing.autosql import autosql
 
-    click.echo(read_card(find_model(name)).model_dump_json(indent=2))
+    card = read_card(find_model(name))
+    click.echo(autosql(card) if as_autosql else card.model_dump_json(indent=2), nl=not as_autosql)
 
 
 @main.command()

@@ -10,16 +10,14 @@ from gpu_bench import Bench, tensor_of
 from gpu_machine import gpu_memory_mb
 from gpu_measure import ROUNDS, Json, best_rate, rate
 
-from genoscan.scanner.calling.channels import channels_of
 from genoscan.scanner.encoding.encoder import encoder
 from genoscan.scanner.inference.devices import available_threads
 from genoscan.scanner.inference.session import Model, open_model
 from genoscan.scanner.options import ScanOptions
 from genoscan.scanner.reading.genome import Genome, open_genome
 from genoscan.scanner.schedule import Job, prepare
-from genoscan.scanner.tracks import Collector, Counts, settled_chunks
+from genoscan.scanner.tracks import Collector, Counts, lines_of, settled_chunks
 from genoscan.scanner.workers import ThreadWorkers
-from genoscan.scanner.writing.bed import bed_lines
 
 
 def encoding(bench: Bench) -> Json:
@@ -65,11 +63,11 @@ def timed_scan(
     model: Model, genome: Genome, regions: tuple[str, ...], options: ScanOptions, threads: int | None = None
 ) -> tuple[bytes, Counts]:
     """The track's lines, and counts with the seconds that it took."""
-    workers, channels = ThreadWorkers([model], threads or available_threads()), channels_of(model.card)
+    workers = ThreadWorkers([model], threads or available_threads())
     opened = prepare(Job(genome.source, genome.source, (0,), regions), genome, workers, options)
-    collector = Collector(opened.searches[0], 0)
+    collector, lines_from = Collector(opened, 0), lines_of(opened, 0)
     chunks = settled_chunks(opened, workers, collector)
-    lines = [bed_lines(chunk, genome.names, channels, model.card.track.score_range) for chunk in chunks]
+    lines = [lines_from(chunk) for chunk in chunks]
     counts = collector.counts
     counts.seconds = time.perf_counter() - counts.started
     return b"".join(lines), counts

@@ -33,7 +33,7 @@ def seconds_of(genome: Genome, model: Model, threads: int) -> float:
     started = time.perf_counter()
     workers = ThreadWorkers([model], threads)
     opened = prepare(Job(genome.source, genome.source, (0,)), genome, workers, ScanOptions())
-    for _ in settled_chunks(opened, workers, Collector(opened.searches[0], 0)):
+    for _ in settled_chunks(opened, workers, Collector(opened, 0)):
         pass
     return time.perf_counter() - started
 

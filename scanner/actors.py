@@ -13,12 +13,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .errors import GenoscanError, Interrupted, WorkersLost
 from .inference.session import Model, ModelFile, open_session
-from .pieces import Piece, PieceResult, run_piece
+from .pieces import Piece, PieceResult, annotate_piece, run_piece
 from .reading.genome import Genome, GenomePart, NotShared, open_part
 from .reading.sequence import TileSequence, read_tile
 from .staffing import Staffing
@@ -123,6 +123,8 @@ class RayWorkers:
                 continue
             if isinstance(result, GenoscanError):
                 raise result
+            if sequences is not None:  # who does not see the genome says nothing of calls
+                result = replace(result, annotations=annotate_piece(piece, result.found, genome, stop))
             return result
         raise WorkersLost(
             f"{genome.source}: {ATTEMPTS} workers died of the same piece ({genome.names[piece.start[0]]}:"

@@ -13,7 +13,7 @@ from pathlib import Path
 from .card import ModelCard
 from .catalogue import find_model
 from .errors import GenoscanError, OutputError, UsageError, WorkersLost
-from .options import ScanOptions, only_channel
+from .options import ScanOptions, only_channel, require_annotations
 from .progress import progress_bar, readable_bases, say, wants_bar
 from .reading.genome import same_genome
 from .resume import discard_store, identity_of
@@ -47,13 +47,13 @@ def genome_stem(source: str) -> str:
     return name
 
 
-def plan_single(sample: Sample, output: str | None) -> Job:
+def plan_single(sample: Sample, output: str | None, others: Sequence[str] = ()) -> Job:
     """The job of one genome and one model with its track at ``output``. Nothing is scanned when an input would be
-    lost, or there is no place for the track."""
+    lost (``others``: those besides the sample's), or there is no place for the track."""
     if is_stream(output):
         return Job(sample.name, sample.genome, (0,), sample.regions, (output,))
     folder = f"{output}.pieces"
-    _require_apart(output, _inputs(sample))
+    _require_apart(output, [*_inputs(sample), *others])
     require_place(Path(output))
     return Job(sample.name, sample.genome, (0,), sample.regions, (output,), folder)
 
@@ -64,10 +64,10 @@ def plan_folder(
     cards: Sequence[ModelCard],
     out_dir: str,
     format_: str,
-    sheet: str | None = None,
+    others: Sequence[str] = (),
 ) -> list[Job]:
-    """A job a sample, its tracks in ``out_dir``, which is made. ``paths``: the number of each model's file; ``sheet``:
-    the sample sheet's.
+    """A job a sample, its tracks in ``out_dir``, which is made. ``paths``: the number of each model's file;
+    ``others``: inputs besides the samples' (their sheet).
 
     Nothing is scanned when a file would be lost: when two tracks share one, or one is an input.
     """
@@ -81,8 +81,8 @@ def plan_folder(
             if path in planned:
                 raise UsageError(f"{path}: two of the genomes or models would be written here; name them apart")
             planned.add(path)
-            _require_apart(path, _inputs(sample))
-        _require_apart(os.path.join(out_dir, SUMMARY), [*_inputs(sample), *([sheet] if sheet else [])])
+            _require_apart(path, [*_inputs(sample), *others])
+        _require_apart(os.path.join(out_dir, SUMMARY), [*_inputs(sample), *others])
         folder = os.path.join(out_dir, f"{sample.name}.pieces")
         jobs.append(Job(sample.name, sample.genome, numbers, sample.regions, outputs, folder))
     try:
@@ -157,10 +157,12 @@ def scan_samples(
         if settings.format == "bedgraph":
             for card in cards:
                 only_channel(card)
+        require_annotations(cards, settings)
+        others = [one for one in (sheet, settings.satellites) if one is not None]
         if out_dir is None:
-            jobs = [plan_single(samples[0], output)]
+            jobs = [plan_single(samples[0], output, others)]
         else:
-            jobs = plan_folder(samples, numbers, cards, out_dir, settings.format, sheet)
+            jobs = plan_folder(samples, numbers, cards, out_dir, settings.format, others)
         table = None if out_dir is None else Path(out_dir) / SUMMARY
         return run_jobs(jobs, crew, settings, resume=resume, quiet=quiet, auto=device == "auto", table=table)
 

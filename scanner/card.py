@@ -82,6 +82,9 @@ class Calling(_Part):
         default=0, ge=0, le=_LARGEST_NUMBER, description="intervals at most this many bases apart are one call"
     )
     min_length: int = Field(default=1, ge=1, le=_LARGEST_NUMBER)
+    annotation: Literal["tandem-repeat"] | None = Field(
+        default=None, description="what is said of each call in further columns of the track"
+    )
 
 
 class Track(_Part):
@@ -145,6 +148,9 @@ class ModelCard(_Part):
         unknown = set(self.output.called) - set(self.output.names)
         require(not unknown, "output.called", f"{', '.join(sorted(unknown))} is not among output.names")
         require(len(set(self.output.names)) == len(self.output.names), "output.names", "must be distinct")
+        if self.calling.annotation is not None:  # calls of several channels overlap, and so would their segments
+            alone = len(self.output.called or self.output.names) == 1 and self.strand != "both"
+            require(alone, "calling.annotation", "needs one called output, and a strand other than 'both'")
         if self.task == "segmentation":
             sizes = self.step % self.output.bin == 0 and self.context % self.output.bin == 0
             require(sizes, "output.bin", "must divide step and context")

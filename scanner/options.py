@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
+from .calling.annotations import Annotator
 from .calling.channels import Channel, channels_of
 from .calling.intervals import Thresholds
+from .calling.satellites import Satellites, load_satellites
 from .card import ModelCard
 from .errors import UsageError
 from .inference.stitch import LARGEST_SCORE
@@ -16,12 +20,14 @@ FORMATS = ("bed", "bedgraph")
 
 @dataclass(frozen=True)
 class ScanOptions:
-    """How to scan. None stands for the model's own default. tile_size: bases in a unit of work."""
+    """How to scan. None stands for the model's own default. tile_size: bases in a unit of work; satellites: a FASTA of
+    units that annotated calls are named by, beside the bundled ones."""
 
     tile_size: int = DEFAULT_TILE
     threshold: float | None = None
     min_length: int | None = None
     format: str = "bed"
+    satellites: str | None = None
 
     def __post_init__(self):
         if self.format not in FORMATS:
@@ -32,6 +38,13 @@ class ScanOptions:
                 raise UsageError(f"--{name.replace('_', '-')} {value}: must be at least 1")
         if self.threshold is not None and not abs(self.threshold) <= LARGEST_SCORE:  # NaN is not either
             raise UsageError(f"--threshold {self.threshold}: must be a number within +-{LARGEST_SCORE:,.0f}")
+        if self.satellites is not None and self.format != "bed":
+            raise UsageError(f"--satellites {self.satellites}: {self.format} has no names of calls; use --format bed")
+
+    @cached_property
+    def library(self) -> Satellites:
+        """The bundled satellites and the user's, read when they are first asked for. Errors as `load_satellites`."""
+        return load_satellites(self.satellites)
 
 
 def thresholds_of(card: ModelCard, options: ScanOptions) -> Thresholds:
@@ -40,6 +53,22 @@ def thresholds_of(card: ModelCard, options: ScanOptions) -> Thresholds:
     threshold = calling.threshold if options.threshold is None else options.threshold
     length = calling.min_length if options.min_length is None else options.min_length
     return Thresholds.of(threshold, min(calling.extend, threshold), calling.gap, length)
+
+
+def annotator_of(card: ModelCard, options: ScanOptions) -> Annotator | None:
+    """Who annotates the model's calls; None where nothing is said of them. Errors as `load_satellites`."""
+    if card.calling.annotation is None or options.format != "bed":
+        return None
+    return Annotator(card.calling.annotation, options.library)
+
+
+def require_annotations(cards: Sequence[ModelCard], options: ScanOptions) -> None:
+    """`UsageError` for satellites that no model's calls are named by; errors of `load_satellites` come here too."""
+    if not [card for card in cards if annotator_of(card, options)] and options.satellites is not None:
+        listed = ", ".join(card.name for card in cards)
+        raise UsageError(
+            f"--satellites {options.satellites}: {listed} says nothing of its calls that could be named; leave it out"
+        )
 
 
 def only_channel(card: ModelCard) -> Channel:

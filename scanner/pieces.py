@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from .calling.intervals import Thresholds, reduce_runs
+from .calling.annotations import Annotator
+from .calling.intervals import RUN, Thresholds, reduce_runs, settled_calls
 from .calling.levels import merge_levels
+from .calling.repeats import Annotation
 from .errors import Interrupted
 from .inference.session import Model
 from .pipeline import Found, tile_levels, tile_runs
@@ -23,15 +25,18 @@ SHORTEST_SECONDS = 0.25
 """Below this, sharing out more evenly costs more than it gains."""
 MOST_BASES = 2**25
 MOST_ROWS = 2**18
-"""Runs or levels that a piece should have in its result at most: about 10 MB. What is noisy comes in small pieces."""
+"""Runs or levels that a piece should have in its result at most: about 10 MB, what is said of them included. What is
+noisy comes in small pieces."""
 
 
 @dataclass(frozen=True)
 class Search:
-    """What to look for: with which of the worker's models, and by which thresholds (None: levels, not calls)."""
+    """What to look for: with which of the worker's models, by which thresholds (None: levels, not calls), and who says
+    more of the calls (None: nobody)."""
 
     model: int
     thresholds: Thresholds | None
+    annotator: Annotator | None = None
 
 
 @dataclass(frozen=True)
@@ -109,7 +114,8 @@ class PieceResult:
     """What a piece yields: for each of its searches a RUN or LEVEL array in genome order, and counts.
 
     Tiles [first, last); ``end``: contig and position where the piece ends; ``seconds``: how long one thread took;
-    ``kept``: an earlier run did it.
+    ``kept``: an earlier run did it. ``annotations``: by the number of the search, of the calls that no other piece can
+    change ('call' is an index in ``found``).
     """
 
     first: int
@@ -121,6 +127,13 @@ class PieceResult:
     windows: tuple[int, ...]
     skipped: tuple[int, ...]
     kept: bool = False
+    annotations: Mapping[int, Annotation] = field(default_factory=dict)
+
+    @property
+    def rows(self) -> int:
+        """Runs and levels in it; what is said of them counts by the room that it takes."""
+        said = sum(array.nbytes for annotation in self.annotations.values() for array in annotation)
+        return sum(map(len, self.found)) + said // RUN.itemsize
 
 
 def run_piece(
@@ -132,6 +145,7 @@ def run_piece(
 ) -> PieceResult:
     """Scan a piece on this thread. Each tile is read once, unless ``sequences`` holds them, and scanned by every model.
 
+    Calls are not annotated where there are only ``sequences``, which need not hold what lies between two regions.
     Raises `Interrupted` soon after ``stop`` is set.
     """
     started = time.perf_counter()
@@ -143,16 +157,32 @@ def run_piece(
         sequence = read_tile(genome, tile, cards) if sequences is None else sequences[number]
         for part in parts:
             part.add(_scan_tile(models[part.search.model], tile, sequence, part.search.thresholds, stop), _end_of(tile))
+    found = tuple(part.reduced(piece.end) for part in parts)
+    annotations = {} if genome is None else annotate_piece(piece, found, genome, stop)
     return PieceResult(
         piece.first,
         piece.last,
         piece.end,
         piece.bases,
         time.perf_counter() - started,
-        tuple(part.reduced(piece.end) for part in parts),
+        found,
         tuple(part.windows for part in parts),
         tuple(part.skipped for part in parts),
+        annotations=annotations,
     )
+
+
+def annotate_piece(
+    piece: Piece, found: Sequence[np.ndarray], genome: Reader, stop: threading.Event
+) -> dict[int, Annotation]:
+    """`PieceResult.annotations` for what was found in a piece. Raises `Interrupted` soon after ``stop`` is set."""
+    annotations = {}
+    for number, (search, runs) in enumerate(zip(piece.searches, found, strict=True)):
+        if search.annotator is not None:
+            calls = settled_calls(runs, search.thresholds, piece.start, piece.end)
+            annotation = search.annotator.annotate(runs[calls], genome, stop)
+            annotations[number] = search.annotator.joined([(annotation, calls)])
+    return annotations
 
 
 def _scan_tile(
@@ -205,7 +235,7 @@ class Pace:
         with self._lock:
             self._bases = self._bases // 2 + result.bases
             self._seconds = self._seconds / 2 + result.seconds
-            self._rows = self._rows // 2 + sum(map(len, result.found))
+            self._rows = self._rows // 2 + result.rows
 
     def wanted(self, remaining: int) -> int:
         """Bases for the next piece of a genome with this many left; towards its end they shrink, to end together."""

@@ -24,12 +24,14 @@ from typing import Any
 
 import numpy as np
 
+from .calling.annotations import KINDS
 from .calling.intervals import RUN
 from .calling.levels import LEVEL
+from .calling.repeats import Annotation
 from .errors import GenoscanError
 from .inference.session import Model, ModelFile
 from .locks import Held, hold
-from .options import ScanOptions, thresholds_of
+from .options import ScanOptions, annotator_of, thresholds_of
 from .pieces import PieceResult
 from .writing.output import file_errors, write_synced
 from .writing.summary import package_versions
@@ -41,7 +43,7 @@ _OURS = re.compile(rf"{LOCK}|{re.escape(MANIFEST)}|{_PIECE_NAME.pattern}|.*\.par
 _DECISIVE = ("genoscan", "onnxruntime", "onnxruntime-gpu")
 _CHECK_SUM = 16
 _SIGNED = (np.int8, np.int16, np.int32, np.int64)
-_DTYPES = {len(RUN.names): RUN, len(LEVEL.names): LEVEL}
+_DTYPES = {dtype.names: dtype for dtype in (RUN, LEVEL, *(kind.segment for kind in KINDS.values()))}
 
 Identity = dict[str, Any]
 """What decides a scan's results: 'genome' (its digest), 'models' (their digests by name) and 'options'."""
@@ -61,6 +63,9 @@ def identity_of(
         settings[f"device of {name}"] = model.device
         settings[f"batch size of {name}"] = model.batch_size
         settings[f"thresholds of {name}"] = list(thresholds_of(model.card, options))
+        annotator = annotator_of(model.card, options)
+        if annotator is not None:
+            settings[f"satellites of {name}"] = annotator.satellites.digest()
     return {"genome": digest, "models": {model.card.name: model.sha256 for model in models}, "options": settings}
 
 
@@ -269,9 +274,10 @@ def pack(result: PieceResult) -> bytes:
         "skipped": np.array(result.skipped, dtype=np.int64),
     }
     for number, found in enumerate(result.found):
-        for field in found.dtype.names:
-            steps = np.diff(found[field].astype(np.int64), prepend=0)
-            arrays[f"{number}.{field}"] = steps.astype(_smallest_type(steps))
+        arrays |= _steps(f"{number}.found.", found)
+    for number, annotation in result.annotations.items():
+        arrays |= _steps(f"{number}.segments.", annotation.segments)
+        arrays[f"{number}.letters"] = annotation.letters
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         for name, array in arrays.items():
@@ -279,6 +285,20 @@ def pack(result: PieceResult) -> bytes:
                 np.lib.format.write_array(file, array, allow_pickle=False)
     data = packed.getvalue()
     return _check_sum(data) + data
+
+
+def _steps(prefix: str, rows: np.ndarray) -> dict[str, np.ndarray]:
+    steps = {f"{prefix}{field}": np.diff(rows[field].astype(np.int64), prepend=0) for field in rows.dtype.names}
+    return {name: values.astype(_smallest_type(values)) for name, values in steps.items()}
+
+
+def _rows(prefix: str, arrays: np.lib.npyio.NpzFile) -> np.ndarray:
+    """What `_steps` was given."""
+    fields = tuple(name.removeprefix(prefix) for name in arrays.files if name.startswith(prefix))
+    rows = np.empty(len(arrays[f"{prefix}{fields[0]}"]), dtype=_DTYPES[fields])
+    for field in fields:
+        rows[field] = np.cumsum(arrays[f"{prefix}{field}"], dtype=np.int64)
+    return rows
 
 
 def _check_sum(data: bytes) -> bytes:
@@ -301,13 +321,11 @@ def unpack(data: bytes) -> PieceResult:
     with np.load(io.BytesIO(data[_CHECK_SUM:]), allow_pickle=False) as arrays:
         first, last, contig, position, bases, microseconds = arrays["piece"].tolist()
         windows, skipped = tuple(arrays["windows"].tolist()), tuple(arrays["skipped"].tolist())
-        found = []
-        for number in range(len(windows)):
-            fields = [name.split(".", 1)[1] for name in arrays.files if name.startswith(f"{number}.")]
-            dtype = _DTYPES[len(fields)]
-            rows = np.empty(len(arrays[f"{number}.{fields[0]}"]), dtype=dtype)
-            for field in dtype.names:
-                rows[field] = np.cumsum(arrays[f"{number}.{field}"], dtype=np.int64)
-            found.append(rows)
+        found = tuple(_rows(f"{number}.found.", arrays) for number in range(len(windows)))
+        annotations = {
+            number: Annotation(_rows(f"{number}.segments.", arrays), arrays[f"{number}.letters"])
+            for number in range(len(windows))
+            if f"{number}.letters" in arrays.files
+        }
     end, seconds = (contig, position), microseconds / 1e6
-    return PieceResult(first, last, end, bases, seconds, tuple(found), windows, skipped, kept=True)
+    return PieceResult(first, last, end, bases, seconds, found, windows, skipped, kept=True, annotations=annotations)

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
+from .calling.annotations import Annotator, Chunk
 from .calling.channels import channels_of
 from .catalogue import find_model
 from .errors import UsageError
 from .inference.devices import available_threads
 from .inference.session import open_model
 from .inference.stitch import SCORE_UNIT
-from .options import ScanOptions
+from .options import ScanOptions, require_annotations
 from .schedule import Job, OpenJob, open_job
 from .tracks import Collector, settled_chunks
 from .workers import ThreadWorkers
 
+Value = str | int | float
+
 
 class Call(NamedTuple):
-    """One call: bases [start, end) of a contig, 0-based half-open; mean and highest score in the model's units."""
+    """One line of a track: bases [start, end) of a contig, 0-based half-open; mean and highest score of the call that
+    it is, or is a part of, in the model's units; what the model's annotation says of it, by the names of the columns
+    (nothing where there is none)."""
 
     chrom: str
     start: int
@@ -29,6 +36,7 @@ class Call(NamedTuple):
     score: float
     strand: str
     peak: float
+    columns: Mapping[str, Value]
 
 
 def scan(
@@ -42,10 +50,34 @@ def scan(
 ) -> Iterator[Call]:
     """Calls of a bundled model's name or an .onnx on a FASTA file, in genome order, as they are found.
 
-    ``regions`` as on the command line; ``options`` are those of `ScanOptions` (tile_size, threshold, min_length).
+    ``regions`` as on the command line; ``options`` are those of `ScanOptions` (tile_size, threshold, min_length,
+    satellites).
 
     >>> for call in genoscan.scan("genome.fa", model="repeats"):  # doctest: +SKIP
-    ...     print(call.chrom, call.start, call.end, call.score)
+    ...     print(call.chrom, call.start, call.end, call.score, call.columns["period"])
+    """
+    for arrays in scan_arrays(genome, model, regions=regions, device=device, threads=threads, **options):
+        places = zip(*(arrays.pop(name).tolist() for name in Call._fields[:-1]), strict=True)
+        rows = zip(*(column.tolist() for column in arrays.values()), strict=True) if arrays else None
+        for place in places:
+            yield Call(*place, dict(zip(arrays, next(rows), strict=True)) if rows is not None else {})
+
+
+def scan_arrays(
+    genome: str | Path,
+    model: str | Path = "repeats",
+    *,
+    regions: Sequence[str] = (),
+    device: str = "auto",
+    threads: int | None = None,
+    **options,
+) -> Iterator[dict[str, np.ndarray]]:
+    """As `scan`, many calls at a time: arrays of one length by the names of the columns, as data frames take them.
+
+    start, end: int64; score, peak: float64; chrom, name, strand: object (texts); then the annotation's columns: int64,
+    float64 where the track has decimals, and object for the unit.
+
+    >>> pandas.concat(map(pandas.DataFrame, genoscan.scan_arrays("genome.fa")))  # doctest: +SKIP
     """
     settings = ScanOptions(**options)
     if settings.format != "bed":
@@ -53,17 +85,45 @@ def scan(
     if threads is not None and threads < 1:
         raise UsageError(f"threads {threads}: must be at least 1")
     workers = ThreadWorkers([open_model(find_model(str(model)), device=device)], threads or available_threads())
+    require_annotations([workers.models[0].card], settings)
     job = Job(str(genome), str(genome), (0,), tuple(regions))
     opened = open_job(job, workers, settings)
-    with closing(settled_chunks(opened, workers, Collector(opened.searches[0], 0))) as chunks:
+    collector = Collector(opened, 0)
+    with closing(settled_chunks(opened, workers, collector)) as chunks:
         for chunk in chunks:
-            yield from _calls(opened, workers, chunk)
+            if len(chunk.calls):
+                yield _arrays(opened, chunk, collector.search.annotator)
 
 
-def _calls(opened: OpenJob, workers: ThreadWorkers, chunk) -> Iterator[Call]:
-    channels, names = channels_of(workers.models[0].card), opened.genome.names
-    for row in chunk:
-        channel = channels[row["channel"]]
-        place = names[row["contig"]], int(row["start"]), int(row["end"])
-        mean = row["total"] / row["scored"] / SCORE_UNIT
-        yield Call(*place, channel.name, float(mean), channel.strand, row["peak"] / SCORE_UNIT)
+def _arrays(opened: OpenJob, chunk: Chunk, annotator: Annotator | None) -> dict[str, np.ndarray]:
+    channels, lines = channels_of(opened.cards[0]), chunk.intervals()
+    calls = chunk.calls if chunk.annotation is None else chunk.calls[chunk.annotation.segments["call"]]
+    found = {
+        "chrom": _texts([opened.genome.names[contig] for contig in lines["contig"].tolist()]),
+        "start": lines["start"].copy(),
+        "end": lines["end"].copy(),
+        "name": _texts([channel.name for channel in channels])[calls["channel"]],
+        "score": calls["total"] / calls["scored"] / SCORE_UNIT,
+        "strand": _texts([channel.strand for channel in channels])[calls["channel"]],
+        "peak": calls["peak"] / SCORE_UNIT,
+    }
+    if annotator is None:
+        return found
+    segments, letters = chunk.annotation
+    named = segments["name"] >= 0
+    found["name"][named] = _texts(annotator.satellites.names)[segments["name"][named]]
+    *columns, last = annotator.kind.columns
+    for column, number in zip(columns, annotator.kind.numbers, strict=True):
+        values = segments[number.field].astype(np.int64)
+        found[column.name] = values / 10**number.decimals if number.decimals else values
+    units = zip(segments["unit_start"].tolist(), segments["unit_end"].tolist(), strict=True)
+    text = letters.tobytes().decode("ascii")
+    found[last.name] = _texts([text[start:end] for start, end in units])
+    return found
+
+
+def _texts(texts: Sequence[str]) -> np.ndarray:
+    """Texts as an array of objects."""
+    found = np.empty(len(texts), dtype=object)
+    found[:] = texts
+    return found

@@ -15,7 +15,7 @@ import numpy as np
 
 from .card import ModelCard
 from .errors import GenoscanError, OutputError, WorkersLost
-from .options import ScanOptions, thresholds_of
+from .options import ScanOptions, annotator_of, thresholds_of
 from .pieces import Finished, Pace, Piece, PieceResult, Search, cut_pieces
 from .reading.genome import Genome, Warn, open_genome, warn_of_genome
 from .reading.regions import parse_regions
@@ -125,10 +125,7 @@ def prepare(job: Job, genome: Genome, workers: Workers, options: ScanOptions, ru
         job,
         genome,
         intervals,
-        tuple(
-            Search(number, None if options.format == "bedgraph" else thresholds_of(model.card, options))
-            for number, model in zip(job.models, models, strict=True)
-        ),
+        tuple(_search(number, model.card, options) for number, model in zip(job.models, models, strict=True)),
         options,
         tile_size_for([(model.card, model.batch_size) for model in models], min(options.tile_size, share + 1)),
         tuple(model.card for model in models),
@@ -141,6 +138,12 @@ def prepare(job: Job, genome: Genome, workers: Workers, options: ScanOptions, ru
         opened.store = open_store(Path(job.folder), opened.identity, opened.tile_size, run.resume, run.warn)
         opened.tile_size = opened.store.tile_size
     return opened
+
+
+def _search(number: int, card: ModelCard, options: ScanOptions) -> Search:
+    if options.format == "bedgraph":
+        return Search(number, None)
+    return Search(number, thresholds_of(card, options), annotator_of(card, options))
 
 
 class _Step(NamedTuple):

@@ -62,7 +62,7 @@ class Throughput:
 def measure(model: Model, genome: Genome, threads: int | None, seconds: float, rounds: int = 3) -> Throughput:
     """Measure all three on the same threads; each is the best of ``rounds`` to step over other processes' noise.
 
-    The whole scan is that of every contig to its calls: reading, encoding, inference, stitching, calling.
+    The whole scan is that of every contig to its calls: reading, encoding, inference, stitching, calling, annotation.
     """
     threads = threads or available_threads()
     batches = _batches(model, genome)
@@ -93,7 +93,7 @@ def _scan_rate(model: Model, genome: Genome, threads: int) -> float:
     workers = ThreadWorkers([model], threads)
     started = time.perf_counter()
     opened = prepare(Job(genome.source, genome.source, (0,)), genome, workers, ScanOptions())
-    for _ in settled_chunks(opened, workers, Collector(opened.searches[0], 0)):
+    for _ in settled_chunks(opened, workers, Collector(opened, 0)):
         pass
     return opened.bases / 1e6 / (time.perf_counter() - started)
 

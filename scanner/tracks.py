@@ -10,14 +10,15 @@ from pathlib import Path
 
 import numpy as np
 
+from .calling.annotations import Chunk
 from .calling.channels import channels_of
-from .calling.intervals import Caller
+from .calling.intervals import RUN, Caller
 from .calling.levels import Leveller
-from .inference.session import Model, ModelFile
-from .pieces import PieceResult, Search
+from .calling.repeats import Annotation
+from .pieces import PieceResult
 from .schedule import OpenJob, job_results
 from .workers import Workers
-from .writing.bed import bed_header, bed_lines
+from .writing.bed import annotated_lines, bed_header, bed_lines
 from .writing.bedgraph import bedgraph_lines
 from .writing.output import is_stream, open_output, write_beside
 from .writing.summary import summary_json
@@ -29,7 +30,8 @@ OnBases = Callable[[int], None]
 @dataclass
 class Counts:
     """What scanning one genome with one model came to; ``seconds`` is wall time, ``resumed`` bases of earlier runs.
-    ``called_bases`` counts a base once, however many calls (on two strands, of several outputs) it lies in."""
+    ``calls`` are the lines of the track: segments, where calls are annotated. ``called_bases`` counts a base once,
+    however many calls (on two strands, of several outputs) it lies in."""
 
     bases: int = 0
     windows: int = 0
@@ -69,26 +71,36 @@ class Counts:
 
 
 class Collector:
-    """Turns one search's results, in genome order, into settled calls (or levels) and counts them."""
+    """Turns the results of one of a job's searches, in genome order, into settled calls (or levels), says of them what
+    the search asks for, and counts them."""
 
-    def __init__(self, search: Search, number: int):
+    def __init__(self, opened: OpenJob, number: int):
+        self.search = opened.searches[number]
         self.counts = Counts()
-        self._number = number
-        self._joined: Caller | Leveller = Leveller() if search.thresholds is None else Caller(search.thresholds)
+        self._number, self._genome = number, opened.genome
+        thresholds = self.search.thresholds
+        self._joined: Caller | Leveller = Leveller() if thresholds is None else Caller(thresholds)
 
-    def add(self, result: PieceResult) -> np.ndarray:
-        chunk = self._joined.add(result.found[self._number], *result.end)
+    def add(self, result: PieceResult) -> Chunk:
+        found = result.found[self._number]
+        chunk = self._chunk(self._joined.add(found, *result.end), found, result.annotations.get(self._number))
         self.counts.add_piece(result, self._number)
-        self.counts.add_calls(chunk)
+        self.counts.add_calls(chunk.intervals())
         return chunk
 
-    def finish(self) -> np.ndarray:
-        chunk = self._joined.finish()
-        self.counts.add_calls(chunk)
+    def finish(self) -> Chunk:
+        chunk = self._chunk(self._joined.finish(), np.empty(0, RUN), None)
+        self.counts.add_calls(chunk.intervals())
         return chunk
 
+    def _chunk(self, calls: np.ndarray, found: np.ndarray, part: Annotation | None) -> Chunk:
+        annotator = self.search.annotator
+        if annotator is None:
+            return Chunk(calls)
+        return Chunk(calls, annotator.completed(calls, found, part, self._genome))
 
-def settled_chunks(opened: OpenJob, workers: Workers, collector: Collector) -> Iterator[np.ndarray]:
+
+def settled_chunks(opened: OpenJob, workers: Workers, collector: Collector) -> Iterator[Chunk]:
     """Calls (or levels) of a job's only search, in genome order, as they are found; closes the job."""
     with closing(job_results((one for one in [opened]), workers)) as jobs:
         for _, results in jobs:
@@ -102,12 +114,9 @@ def write_tracks(opened: OpenJob, workers: Workers, results: Iterator[PieceResul
     then the finished pieces go."""
     job = opened.job
     models = [workers.models[number] for number in job.models]
-    collectors = [Collector(search, number) for number, search in enumerate(opened.searches)]
+    collectors = [Collector(opened, number) for number in range(len(models))]
     with ExitStack() as stack:
-        writers = [
-            stack.enter_context(_track(opened, model, output))
-            for model, output in zip(models, job.outputs, strict=True)
-        ]
+        writers = [stack.enter_context(_track(opened, number, output)) for number, output in enumerate(job.outputs)]
         for result in results:
             for collector, write in zip(collectors, writers, strict=True):
                 write(collector.add(result))
@@ -127,22 +136,32 @@ def write_tracks(opened: OpenJob, workers: Workers, results: Iterator[PieceResul
 
 
 @contextmanager
-def _track(opened: OpenJob, model: Model | ModelFile, output: str | None) -> Iterator[Callable[[np.ndarray], None]]:
-    """A function that appends a RUN array of calls, or a LEVEL array, to the track at ``output``."""
-    names, channels, score_range = opened.genome.names, channels_of(model.card), model.card.track.score_range
+def _track(opened: OpenJob, number: int, output: str | None) -> Iterator[Callable[[Chunk], None]]:
+    """A function that appends the chunks of one of the job's searches to the track at ``output``."""
     folder = opened.store.folder if opened.store is not None else None
-
-    def lines(chunk: np.ndarray) -> bytes:
-        if opened.options.format == "bedgraph":
-            return bedgraph_lines(chunk, names)
-        return bed_lines(chunk, names, channels, score_range)
-
+    lines = lines_of(opened, number)
     with open_output(output, folder, [] if is_stream(output) else [Path(f"{output}.json")]) as write_bytes:
         if opened.options.format == "bed":
-            write_bytes(bed_header())
+            annotator = opened.searches[number].annotator
+            write_bytes(bed_header([column.name for column in annotator.kind.columns] if annotator else ()))
 
-        def write(chunk: np.ndarray) -> None:
-            if len(chunk):
+        def write(chunk: Chunk) -> None:
+            if len(chunk.calls):
                 write_bytes(lines(chunk))
 
         yield write
+
+
+def lines_of(opened: OpenJob, number: int) -> Callable[[Chunk], bytes]:
+    """What turns the chunks of one of a job's searches into the lines of its track."""
+    names, card, annotator = opened.genome.names, opened.cards[number], opened.searches[number].annotator
+    channels, score_range = channels_of(card), card.track.score_range
+
+    def lines(chunk: Chunk) -> bytes:
+        if opened.options.format == "bedgraph":
+            return bedgraph_lines(chunk.calls, names)
+        if annotator is None:
+            return bed_lines(chunk.calls, names, channels, score_range)
+        return annotated_lines(chunk.calls, chunk.annotation, annotator, names, channels, score_range)
+
+    return lines

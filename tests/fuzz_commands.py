@@ -45,7 +45,7 @@ class Option(NamedTuple):
 
 _ODD_PATHS = ("", ".", "nix", "nix/nix", "folder", "genome.fa/x", "n" * 300, "\udcff", "é\n\x1b[31m", "~", "*")
 _ODD_NUMBERS = ("", "0", "-1", "x", "1.5", "1e3", "nan", "9" * 30, "9" * 5000, "0x10", " 1", "1_0", "\u0661", "\udcff")
-_MODEL = Option("--model", ("model.onnx", "both.onnx", "bins.onnx", "model.onnx"), (
+_MODEL = Option("--model", ("model.onnx", "both.onnx", "bins.onnx", "said.onnx"), (
                 "nix.onnx", "genome.fa", "broken.onnx", "cardless.onnx", "two.onnx", "repeats", "odd\nname.onnx",
                 *_ODD_PATHS), 1.0)  # fmt: skip
 _OUT_DIR = Option("--out-dir", ("tracks", "tracks", "new/deep"), ("genome.fa", "nix\udcff", *_ODD_PATHS), 0.4)
@@ -60,6 +60,7 @@ _SCANNING = (
     Option("--threshold", ("0", "0.5", "-1.5", "1e5", "1e-320"), ("inf", "-inf", "1e300", *_ODD_NUMBERS)),
     Option("--min-length", ("1", "7", "9" * 30), _ODD_NUMBERS),
     Option("--format", ("bed", "bedgraph"), ("gff", "", "BED")),
+    Option("--satellites", ("units.fa",), ("genome.fa", "empty.fa", "model.onnx", "/dev/null", *_ODD_PATHS), 0.1),
     Option("--quiet", share=0.4),
     Option("--resume", share=0.2),
     # Two workers would be processes on Ray, and so would an address that somebody may answer at.
@@ -94,6 +95,7 @@ OPTIONS: dict[str, tuple[Option, ...]] = {
     "models": (
         Option("", ("show",), ("list", "", "--help"), 0.9),
         Option("", ("repeats", "model.onnx", "repeats.onnx"), (*_MODEL.odd, "fuzzed.fa"), 0.9),
+        Option("--autosql", share=0.3),
     ),
     "bench": (
         _MODEL,
@@ -143,6 +145,8 @@ def _sensible_scan(given: list[tuple[str, str]]) -> list[tuple[str, str]]:
         if name == "--output" and into_folder:
             continue
         if name in ("", "--model") and not into_folder and name in seen:
+            continue
+        if name == "--satellites" and (("--model", "said.onnx") not in given or ("--format", "bedgraph") in given):
             continue
         seen.add(name)
         value = "genome.fa" if name == "" and has_regions else value
@@ -207,6 +211,8 @@ def template_files() -> dict[str, bytes]:
         "both.onnx": toys.motif_model("GGC", 16),
         "bins.onnx": toys.base_model("G", 16, 8, 4),
         "two.onnx": toys.kmer_bert(2, 1, 8, 2, 16),
+        "said.onnx": toys.known_model(16, 8, gap=2),
+        "units.fa": b">mine\nACGTTGCA\n>GC of mine\nGGCC\n",
         "broken.onnx": broken.SerializeToString(),
         "cardless.onnx": cardless.SerializeToString(),
     }

@@ -47,6 +47,8 @@ def _retune(draw: inputs.Draw, model: onnx.ModelProto) -> None:
     fields["max_unknown"] = draw(st.floats(0, 1))
     fields["track"] = {"name": draw(st.sampled_from(["", "a call"])), "score_range": [low - 1, high]}
     fields["strand"] = draw(st.sampled_from(["both", "forward", "symmetric"]))
+    if fields["strand"] != "both":
+        fields["calling"]["annotation"] = draw(st.sampled_from([None, "tandem-repeat"]))
     helper.set_model_props(model, {CARD_KEY: json.dumps(fields)})
 
 

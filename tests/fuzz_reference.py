@@ -142,6 +142,9 @@ def covered(regions: Iterable[Region], lengths: Mapping[str, int]) -> list[tuple
 # ---- tracks
 
 BED_HEADER = "#chrom\tstart\tend\tname\tscore\tstrand"
+ANNOTATED_HEADER = (
+    f"{BED_HEADER}\tperiod\tcopyNum\tconsensusSize\tperMatch\tperIndel\tpurity\tA\tC\tG\tT\tentropy\tsequence"
+)
 
 
 def track_problem(data: bytes, lengths: Mapping[str, int]) -> str:
@@ -149,12 +152,13 @@ def track_problem(data: bytes, lengths: Mapping[str, int]) -> str:
     lines = data.decode().split("\n")
     if lines.pop() != "":
         return "the last line has no end"
-    is_bed = lines[:1] == [BED_HEADER]
+    is_bed = lines[:1] in ([BED_HEADER], [ANNOTATED_HEADER])
+    width = lines[0].count("\t") + 1 if is_bed else 4
     order = {name: number for number, name in enumerate(lengths)}
     before: tuple[int, int, int] = (-1, 0, 0)
     for line in lines[1:] if is_bed else lines:
         columns = line.split("\t")
-        if len(columns) != (6 if is_bed else 4) or columns[0] not in lengths or columns[0].startswith("#"):
+        if len(columns) != width or columns[0] not in lengths or columns[0].startswith("#"):
             return f"columns of {line!r}"
         start, end = int(columns[1]), int(columns[2])
         here = (order[columns[0]], start, end)
@@ -166,6 +170,8 @@ def track_problem(data: bytes, lengths: Mapping[str, int]) -> str:
             return f"name, score or strand of {line!r}"
         if not is_bed and not abs(float(columns[3])) <= 200_000:
             return f"score of {line!r}"
+        if width > 6 and not (all(float(one) >= 0 for one in columns[6:17]) and set(columns[17]) <= set("ACGTN")):
+            return f"what is said in {line!r}"
         before = here
     return ""
 

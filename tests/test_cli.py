@@ -280,6 +280,15 @@ def test_models_show_prints_the_card_of_a_file(folder):
     assert (card["name"], card["window"], card["step"], card["context"]) == ("gc", 40, 20, 10)
 
 
+def test_models_show_tells_the_columns_as_autosql(folder):
+    for model, count in (("repeats", 18), (folder / "gc.onnx", 6)):
+        result = commands.invoke("models", "show", model, "--autosql")
+        assert (result.exit_code, result.stderr) == (0, "")
+        assert result.stdout.startswith("table ")
+        assert result.stdout.endswith('"\n    )\n')
+        assert result.stdout.count(";") == count
+
+
 def test_models_lists_what_is_bundled():
     result = commands.invoke("models")
     assert (result.exit_code, result.stderr) == (0, "")

@@ -13,6 +13,7 @@ from genoscan.scanner.encoding.kmers import token_count
 
 OPSET, IR_VERSION = 18, 10
 LETTERS = "ACGT"
+CALLING = Calling(threshold=0.5, extend=0.5)
 
 
 def write(path: Path, model: bytes) -> Path:
@@ -95,6 +96,7 @@ def base_model(
     *,
     strand: str = "forward",
     shortest_window: int | None = None,
+    calling: Calling = CALLING,
     **card_fields,
 ) -> bytes:
     """Segmentation: the share of ``letter`` among the bases of each bin; with bin 1, 1 at that letter and 0 elsewhere.
@@ -112,7 +114,7 @@ def base_model(
         shortest_window=shortest_window,
         strand=strand,
         output=Output(names=(letter,), activation="identity", bin=bin),
-        calling=Calling(threshold=0.5, extend=0.5),
+        calling=calling,
         **card_fields,
     )
     graph, channel = Graph(), LETTERS.index(letter)
@@ -123,6 +125,25 @@ def base_model(
     window = card.window if shortest_window is None else "window"
     bins = card.window // bin if shortest_window is None else "bins"
     return graph.serialize(card, _one_hot_source(window), output, ["batch", bins, 1])
+
+
+def known_model(step: int, context: int, **calling) -> bytes:
+    """Segmentation: 1 at every known base, so that what lies between two N is a call, annotated as a tandem repeat."""
+    card = ModelCard(
+        name="known",
+        version="1",
+        task="segmentation",
+        input=NucleotideInput(),
+        window=step + 2 * context,
+        step=step,
+        context=context,
+        strand="symmetric",
+        output=Output(names=("known",), activation="identity", bin=1),
+        calling=Calling(threshold=0.5, extend=0.5, annotation="tandem-repeat", **calling),
+    )
+    graph = Graph()
+    output = graph("Transpose", graph("ReduceSum", "sequence", graph.ints(1), keepdims=1), perm=[0, 2, 1])
+    return graph.serialize(card, _one_hot_source(card.window), output, ["batch", card.window, 1])
 
 
 def motif_model(

@@ -159,9 +159,23 @@ def reduce_runs(runs: np.ndarray, thresholds: Thresholds, start: tuple[int, int]
     calls that all their runs would have given. In genome order.
     """
     merged = merge_runs(in_channel_order(runs), thresholds.gap)
-    at_start = (merged["contig"] == start[0]) & (merged["start"] - start[1] <= thresholds.gap)
-    at_end = (merged["contig"] == end[0]) & (end[1] - merged["end"] <= thresholds.gap)
-    return in_genome_order(merged[at_start | at_end | _is_call(merged, thresholds)])
+    return in_genome_order(merged[_at_edges(merged, thresholds.gap, start, end) | _is_call(merged, thresholds)])
+
+
+def settled_calls(
+    reduced: np.ndarray, thresholds: Thresholds, start: tuple[int, int], end: tuple[int, int]
+) -> np.ndarray:
+    """Which of a piece's reduced runs (`reduce_runs`) are calls that nothing outside of the piece can change: their
+    numbers, ascending."""
+    edges = _at_edges(reduced, thresholds.gap, start, end)
+    return np.flatnonzero(_is_call(reduced, thresholds) & ~edges)
+
+
+def _at_edges(runs: np.ndarray, gap: int, start: tuple[int, int], end: tuple[int, int]) -> np.ndarray:
+    """bool (runs,): those so near to the start or end of a piece that a run beyond it could join them."""
+    at_start = (runs["contig"] == start[0]) & (runs["start"] - start[1] <= gap)
+    at_end = (runs["contig"] == end[0]) & (end[1] - runs["end"] <= gap)
+    return at_start | at_end
 
 
 def _is_call(runs: np.ndarray, thresholds: Thresholds) -> np.ndarray:

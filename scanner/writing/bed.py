@@ -13,15 +13,18 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from ..calling.annotations import Annotator
 from ..calling.channels import Channel
+from ..calling.repeats import Annotation
 from ..inference.stitch import SCORE_UNIT
-from .digits import MOST_DIGITS, put_bytes, put_integer
+from .digits import MOST_DIGITS, put_bytes, put_decimal, put_integer
 
 COLUMNS = ("chrom", "start", "end", "name", "score", "strand")
 
 
-def bed_header() -> bytes:
-    return ("#" + "\t".join(COLUMNS) + "\n").encode()
+def bed_header(more: Sequence[str] = ()) -> bytes:
+    """The header line; ``more``: names of the columns after the strand."""
+    return ("#" + "\t".join((*COLUMNS, *more)) + "\n").encode()
 
 
 def bed_scores(calls: np.ndarray, score_range: tuple[float, float]) -> np.ndarray:
@@ -37,14 +40,37 @@ def bed_lines(
     calls: np.ndarray, names: Sequence[str], channels: Sequence[Channel], score_range: tuple[float, float]
 ) -> bytes:
     """BED lines of a RUN array of calls, in its order."""
-    contigs, which = np.unique(calls["contig"], return_inverse=True)
-    chroms = _Texts.of([names[contig] for contig in contigs.tolist()])
-    labels, strands = _Texts.of([one.name for one in channels]), _Texts.of([one.strand for one in channels])
-    longest = sum(int(np.diff(one.bounds).max(initial=0)) for one in (chroms, labels, strands))
-    out = np.empty(len(calls) * (longest + 3 * MOST_DIGITS + 6), dtype=np.uint8)
-    columns = (np.ascontiguousarray(calls[field]) for field in ("channel", "start", "end"))
-    scores = bed_scores(calls, score_range)
-    return out[: _put_lines(*chroms, which.astype(np.int64), *labels, *strands, *columns, scores, out)].tobytes()
+    each = np.arange(len(calls))
+    return _lines(calls, each, calls, calls["channel"], names, channels, (), score_range, _NOTHING)
+
+
+def annotated_lines(
+    calls: np.ndarray,
+    annotation: Annotation,
+    annotator: Annotator,
+    names: Sequence[str],
+    channels: Sequence[Channel],
+    score_range: tuple[float, float],
+) -> bytes:
+    """BED lines of the segments of a RUN array of calls: its score is the call's, its name that of the satellite that
+    it is or else the channel's."""
+    segments = annotation.segments
+    labels = np.where(
+        segments["name"] < 0, calls["channel"][segments["call"]], len(channels) + segments["name"].astype(np.int64)
+    )
+    numbers = annotator.kind.numbers
+    values = np.empty((len(segments), len(numbers)), dtype=np.int64)
+    for column, number in enumerate(numbers):
+        values[:, column] = segments[number.field]
+    more = _More(
+        values,
+        np.array([number.decimals for number in numbers], dtype=np.int64),
+        annotation.letters,
+        np.ascontiguousarray(segments["unit_start"]),
+        np.ascontiguousarray(segments["unit_end"]),
+    )
+    satellites = annotator.satellites.names
+    return _lines(calls, segments["call"], segments, labels, names, channels, satellites, score_range, more)
 
 
 class _Texts(NamedTuple):
@@ -59,25 +85,90 @@ class _Texts(NamedTuple):
         letters = np.frombuffer(b"".join(encoded), dtype=np.uint8)
         return cls(letters, np.cumsum([0, *map(len, encoded)], dtype=np.int64))
 
+    @property
+    def longest(self) -> int:
+        return int(np.diff(self.bounds).max(initial=0))
+
+
+class _More(NamedTuple):
+    """What follows the strand: int64 (lines, columns) in units of 10 ** -decimals[column], and one text,
+    letters[starts[line]:ends[line]], unless there are no columns at all."""
+
+    values: np.ndarray
+    decimals: np.ndarray
+    letters: np.ndarray
+    starts: np.ndarray
+    ends: np.ndarray
+
+    @property
+    def width(self) -> int:
+        """Characters that the numbers of a line take at most: digits, a point and a zero before it, a tab."""
+        largest = self.values.max(axis=0, initial=0).tolist()
+        return sum(len(str(one)) + 3 for one in largest) + int(self.decimals.sum())
+
+
+_NOTHING = _More(
+    np.empty((0, 0), dtype=np.int64), np.empty(0, np.int64), np.empty(0, np.uint8), *(np.empty(0, np.int64),) * 2
+)
+
+
+def _lines(
+    calls: np.ndarray,
+    owners: np.ndarray,
+    places: np.ndarray,
+    labels: np.ndarray,
+    names: Sequence[str],
+    channels: Sequence[Channel],
+    satellites: Sequence[str],
+    score_range: tuple[float, float],
+    more: _More,
+) -> bytes:
+    """Line i is places[i] ('start', 'end') of call owners[i]; its name is labels[i] among channels and satellites."""
+    contigs, which = np.unique(calls["contig"], return_inverse=True)
+    chroms = _Texts.of([names[contig] for contig in contigs.tolist()])
+    titles = _Texts.of([*(one.name for one in channels), *satellites])
+    strands = _Texts.of([one.strand for one in channels])
+    longest = chroms.longest + titles.longest + strands.longest
+    width = longest + 3 * MOST_DIGITS + 7 + more.width
+    out = np.empty(len(places) * width + int((more.ends - more.starts).sum()), dtype=np.uint8)
+    columns = (
+        which.astype(np.int64)[owners],
+        labels.astype(np.int64),
+        calls["channel"][owners],
+        np.ascontiguousarray(places["start"]),
+        np.ascontiguousarray(places["end"]),
+        bed_scores(calls, score_range)[owners],
+    )
+    return out[: _put_lines(chroms, titles, strands, columns, more, out)].tobytes()
+
 
 @njit(nogil=True, cache=True)
-def _put_lines(
-    chroms, chrom_bounds, which, labels, label_bounds, strands, strand_bounds, channels, starts, ends, scores, out
-):
+def _put_lines(chroms, titles, strands, columns, more, out):
+    which, labels, channels, starts, ends, scores = columns
     at = 0
     for i in range(starts.shape[0]):
-        at = put_bytes(out, at, chroms, chrom_bounds[which[i]], chrom_bounds[which[i] + 1])
+        at = _put_text(out, at, chroms, which[i])
         out[at] = 9  # tab
         at = put_integer(out, at + 1, starts[i])
         out[at] = 9
         at = put_integer(out, at + 1, ends[i])
         out[at] = 9
-        channel = channels[i]
-        at = put_bytes(out, at + 1, labels, label_bounds[channel], label_bounds[channel + 1])
+        at = _put_text(out, at + 1, titles, labels[i])
         out[at] = 9
         at = put_integer(out, at + 1, scores[i])
         out[at] = 9
-        at = put_bytes(out, at + 1, strands, strand_bounds[channel], strand_bounds[channel + 1])
+        at = _put_text(out, at + 1, strands, channels[i])
+        for column in range(more.decimals.shape[0]):
+            out[at] = 9
+            at = put_decimal(out, at + 1, more.values[i, column], more.decimals[column])
+        if more.decimals.shape[0]:
+            out[at] = 9
+            at = put_bytes(out, at + 1, more.letters, more.starts[i], more.ends[i])
         out[at] = 10
         at += 1
     return at
+
+
+@njit(nogil=True, cache=True)
+def _put_text(out, at, texts, number):
+    return put_bytes(out, at, texts.letters, texts.bounds[number], texts.bounds[number + 1])

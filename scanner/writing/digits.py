@@ -22,6 +22,21 @@ def put_integer(out, at, value):
 
 
 @njit(nogil=True, cache=True)
+def put_decimal(out, at, value, decimals):
+    """Write ``value`` (not negative), a number of units of 10 ** -decimals, with as many decimals; the place after."""
+    unit = 10**decimals
+    at = put_integer(out, at, value // unit)
+    if decimals:
+        out[at] = 46  # point
+        fraction = value % unit
+        for position in range(at + decimals, at, -1):
+            out[position] = 48 + fraction % 10
+            fraction //= 10
+        at += decimals + 1
+    return at
+
+
+@njit(nogil=True, cache=True)
 def put_bytes(out, at, text, begin, end):
     """Copy text[begin:end] to ``out`` from ``at`` on; the place after it."""
     for position in range(begin, end):

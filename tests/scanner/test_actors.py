@@ -38,7 +38,9 @@ def inputs(tmp_path_factory):
     (folder / "genome.fa").write_text("\n".join(records) + "\n")
     toys.write(folder / "gc.onnx", toys.gc_model(100, 50))
     toys.write(folder / "motif.onnx", toys.motif_model("GAT", 50))
-    for model in ("gc", "motif"):
+    said = toys.Calling(threshold=0.5, extend=0.5, gap=1, min_length=4, annotation="tandem-repeat")
+    toys.write(folder / "said.onnx", toys.base_model("A", 50, 5, calling=said))
+    for model in ("gc", "motif", "said"):
         for format in ("bed", "bedgraph") if model == "gc" else ("bed",):
             paths = folder / "genome.fa", "-m", folder / f"{model}.onnx", "-o", folder / f"{model}.{format}"
             assert run("scan", *paths, "--format", format, "--device", "cpu", "-q").returncode == 0
@@ -109,15 +111,15 @@ class Driver:
 
 @pytest.mark.usefixtures("temporary")
 def test_workers_of_this_machine_give_the_same_tracks(inputs, tmp_path):
-    models = "-m", inputs / "gc.onnx", "-m", inputs / "motif.onnx"
+    models = [word for name in ("gc", "motif", "said") for word in ("-m", inputs / f"{name}.onnx")]
     options = "--workers", 2, "--device", "cpu", "--tile-size", 10_000, "--out-dir", tmp_path / "tracks"
     ran = run("scan", inputs / "genome.fa", *models, *options)
     assert (ran.returncode, ran.stdout) == (0, b"")
-    for model, name in (("gc", "gc"), ("motif", "motif-GAT")):
+    for model, name in (("gc", "gc"), ("motif", "motif-GAT"), ("said", "base-A")):
         track = subprocess.run(["gzip", "-dc", tmp_path / "tracks" / f"genome.{name}.bed.gz"], stdout=subprocess.PIPE)
         assert track.stdout == (inputs / f"{model}.bed").read_bytes()
     lines = ran.stderr.decode().splitlines()
-    assert len(lines) == 2
+    assert len(lines) == 3
     assert all("on cpu, 2 Ray workers of " in line for line in lines)
 
 
@@ -235,11 +237,12 @@ def test_a_piece_that_kills_every_worker_is_given_up(inputs, tmp_path, nodes):
     assert whole.output.read_bytes() == (inputs / "gc.bed").read_bytes()  # nothing is called in the last contig
 
 
-@pytest.mark.parametrize("all_blind", [True, False])
-def test_sequence_is_sent_to_nodes_that_do_not_see_the_genome(inputs, tmp_path, nodes, pair, all_blind):
-    driver = Driver(inputs, tmp_path, nodes, blind=pair if all_blind else pair[:1], workers=2, threads=2, seconds=0.001)
+@pytest.mark.parametrize(("all_blind", "model"), [(True, "gc"), (False, "gc"), (False, "said")])
+def test_sequence_is_sent_to_nodes_that_do_not_see_the_genome(inputs, tmp_path, nodes, pair, all_blind, model):
+    blind, models = pair if all_blind else pair[:1], [str(inputs / f"{model}.onnx")]
+    driver = Driver(inputs, tmp_path, nodes, blind=blind, models=models, workers=2, threads=2, seconds=0.001)
     assert driver.end() == (0, b"", "")
-    assert driver.output.read_bytes() == (inputs / "gc.bed").read_bytes()
+    assert driver.output.read_bytes() == (inputs / f"{model}.bed").read_bytes()
     assert {raylet for _, raylet in driver.batches()} == set(pair)
 
 

@@ -123,6 +123,19 @@ class TestRefused:
         for field in ("gap", "min_length"):
             assert refused(calling={**self.CALLING, field: 10**30}).startswith(f"calling.{field}: ")
 
+    def test_annotations(self):
+        annotated = {**self.CALLING, "annotation": "tandem-repeat"}
+        problem = "calling.annotation: needs one called output, and a strand other than 'both'"
+        two = {**self.OUTPUT, "names": ["signal", "noise"]}
+        assert refused(calling=annotated) == problem
+        assert refused(calling=annotated, strand="symmetric", output=two) == problem
+        assert refused(calling={**self.CALLING, "annotation": "genes"}, strand="forward").startswith(
+            "calling.annotation: "
+        )
+        one = parsed(calling=annotated, strand="symmetric", output={**two, "called": ["noise"]})
+        assert one.calling.annotation == "tandem-repeat"
+        assert parsed().calling.annotation is None
+
     def test_a_color_in_other_digits(self):
         assert refused(track={"color": "٣,0,0"}).startswith("track.color: ")
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from genoscan.scanner.calling.intervals import RUN
 from genoscan.scanner.calling.levels import LEVEL
+from genoscan.scanner.calling.repeats import SEGMENT, Annotation
 from genoscan.scanner.errors import GenoscanError, OutputError
 from genoscan.scanner.pieces import PieceResult
 from genoscan.scanner.resume import MANIFEST, discard_store, open_store, pack, unpack
@@ -53,6 +54,28 @@ def test_what_is_packed_comes_back(seed, counts):
     same(unpacked, packed)
     assert unpacked.kept
     assert not packed.kept
+
+
+@given(seed=st.integers(0, 10**6), counts=st.lists(st.integers(0, 50), min_size=1, max_size=3))
+def test_what_is_said_of_calls_comes_back(seed, counts):
+    random = np.random.default_rng(seed)
+    found = tuple(rows(RUN, seed + number, count) for number, count in enumerate(counts))
+    said = {
+        number: Annotation(random.permutation(rows(SEGMENT, seed, 2 * count)), random.integers(65, 90, count, np.uint8))
+        for number, count in enumerate(counts)
+        if random.integers(2)
+    }
+    kept = unpack(pack(PieceResult(4, 9, (2, 77), 12345, 1.5, found, (1,) * len(counts), (0,) * len(counts))))
+    assert kept.annotations == {}
+    packed = PieceResult(4, 9, (2, 77), 12345, 1.5, found, (1,) * len(counts), (0,) * len(counts), annotations=said)
+    there = unpack(pack(packed))
+    same(there, packed)
+    assert there.annotations.keys() == said.keys()
+    for number, annotation in said.items():
+        for one, other in zip(there.annotations[number], annotation, strict=True):
+            assert one.dtype == other.dtype
+            assert one.tolist() == other.tolist()
+    assert there.rows == packed.rows >= kept.rows
 
 
 def store(folder, *, identity=IDENTITY, tile_size=1000, resume=True, warnings=None):

@@ -13,11 +13,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from genoscan.scanner.calling.annotations import Annotator
 from genoscan.scanner.calling.channels import Channel
 from genoscan.scanner.calling.intervals import RUN
 from genoscan.scanner.calling.levels import LEVEL
+from genoscan.scanner.calling.repeats import SEGMENT, Annotation
+from genoscan.scanner.calling.satellites import load_satellites
 from genoscan.scanner.errors import GenoscanError
-from genoscan.scanner.writing.bed import bed_header, bed_lines, bed_scores
+from genoscan.scanner.writing.bed import annotated_lines, bed_header, bed_lines, bed_scores
 from genoscan.scanner.writing.bedgraph import bedgraph_lines
 from genoscan.scanner.writing.output import open_output, write_beside
 
@@ -30,6 +33,50 @@ def test_bed_lines_by_hand():
     assert bed_lines(calls, ["a", "chr 2"], CHANNELS, (0.0, 1.0)) == (
         b"chr 2\t5\t15\tpromoter\t750\t-\nchr 2\t20\t21\tpromoter\t1000\t+\n"
     )
+
+
+def segments_of(*rows):
+    """SEGMENT rows without the fields that nobody prints; unit as the last two."""
+    segments = np.zeros(len(rows), dtype=SEGMENT)
+    for segment, row in zip(segments, rows, strict=True):
+        for field, value in zip(SEGMENT.names, row, strict=True):
+            segment[field] = value
+    return segments
+
+
+def test_annotated_lines_by_hand():
+    satellites = load_satellites()
+    calls = np.array([(1, 1, 5, 35, 75_000, 10, 9000), (1, 0, 40, 41, 10_000, 1, 10_000)], dtype=RUN)
+    segments = segments_of(
+        (0, 5, 20, 2, 75, 2, 93, 7, 98, 50, 50, 0, 0, 100, -1, 0, 2),
+        (0, 20, 35, 1234567, 105, 3, 0, 0, 100, 0, 0, 0, 100, 5, 0, 2, 5),
+        (1, 40, 41, 1, 10, 0, 100, 0, 100, 0, 0, 0, 100, 0, -1, 5, 5),
+    )
+    annotation = Annotation(segments, np.frombuffer(b"ACGTT", dtype=np.uint8))
+    annotator = Annotator("tandem-repeat", satellites)
+    name = satellites.names[0].encode()
+    assert annotated_lines(calls, annotation, annotator, ["a", "chr 2"], CHANNELS, (0.0, 1.0)) == (
+        b"chr 2\t5\t20\tpromoter\t750\t-\t2\t7.5\t2\t93\t7\t98\t50\t50\t0\t0\t1.00\tAC\n"
+        b"chr 2\t20\t35\t" + name + b"\t750\t-\t1234567\t10.5\t3\t0\t0\t100\t0\t0\t0\t100\t0.05\tGTT\n"
+        b"chr 2\t40\t41\tpromoter\t1000\t+\t1\t1.0\t0\t100\t0\t100\t0\t0\t0\t100\t0.00\t\n"
+    )
+    nothing = Annotation(segments[:0], annotation.letters)
+    assert annotated_lines(calls[:0], nothing, annotator, ["a"], CHANNELS, (0.0, 1.0)) == b""
+    assert bed_header(["x", "y"]) == b"#chrom\tstart\tend\tname\tscore\tstrand\tx\ty\n"
+
+
+def test_the_largest_numbers_fit():
+    calls = np.array([(0, 0, 0, 2**62, 10_000, 1, 10_000)], dtype=RUN)
+    largest = [np.iinfo(SEGMENT[field]).max for field in SEGMENT.names[3:14]]
+    segments = segments_of(*[(0, 2**62 - 1, 2**62, *largest, -1, 0, 3)] * 500)
+    annotator = Annotator("tandem-repeat", load_satellites())
+    letters = np.frombuffer(b"ACG", dtype=np.uint8)
+    text = annotated_lines(calls, Annotation(segments, letters), annotator, ["c" * 300], CHANNELS[:1], (0.0, 1.0))
+    lines = set(text.decode().splitlines())
+    assert text.count(b"\n") == 500
+    (line,) = lines
+    assert line.split("\t")[7] == f"{(2**31 - 1) // 10}.{(2**31 - 1) % 10}"
+    assert line.endswith("\tACG")
 
 
 @pytest.mark.parametrize(
