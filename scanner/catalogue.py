@@ -8,6 +8,8 @@ from pathlib import Path
 from .errors import UsageError
 
 MODELS = Path(__file__).resolve().parent.parent / "models"
+FOR_GPUS = "gpu"
+"""Folder of the half-precision variants of bundled models whose own file has operators that only CPUs know."""
 
 
 def bundled_models() -> dict[str, Path]:
@@ -29,3 +31,9 @@ def find_model(name: str) -> Path:
     known = ", ".join(bundled) or "none"
     kind = "file" if os.sep in name or name.endswith(".onnx") else "model"
     raise UsageError(f"no such {kind}: '{name}'; bundled models: {known}")
+
+
+def for_device(path: Path, device: str) -> Path:
+    """The file to open on a device, where ``path`` is a bundled model's: on GPUs its half-precision variant, if any."""
+    variant = path.parent / FOR_GPUS / path.name
+    return variant if device != "cpu" and path.parent == MODELS and variant.exists() else path

@@ -16,6 +16,7 @@ import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_state
 
 from ..card import CARD_KEY, ModelCard, parse_card
+from ..catalogue import for_device
 from ..encoding.encoder import Encoder, encoder
 from ..errors import GenoscanError, Interrupted, UsageError
 from .devices import PROVIDER_OF, cuda_device_count, engine_cache, provider_options
@@ -104,11 +105,11 @@ def read_model(
     ``device`` 'auto' is decided here, but not tried. Raises `GenoscanError` naming the file for a missing or corrupt
     file and a missing or wrong card.
     """
-    path = str(path)
+    device = choose_device(device)
+    path = str(for_device(Path(path), device))
     content = _read_file(path)
     graph = _inspect(path, content)
     card = card or _card_of(path, graph)
-    device = choose_device(device)
     rows = batch_size or default_batch_size(device, card.window)
     if rows * card.window > max(LARGEST_BATCH, card.window):
         raise UsageError(
