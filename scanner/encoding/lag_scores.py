@@ -62,27 +62,30 @@ def _place(number: int) -> int:
     return LANES * (number + 1 + (number >= _MIDDLE_VECTORS))
 
 
-def near_bias() -> np.ndarray:
-    """What is taken off near scores before they are written: int64 (3, 64), by scoring and lag.
+def near_track_bias() -> np.ndarray:
+    """What is taken off near scores before tracks look for the best of them: int64 (3, 64), by scoring and lag.
 
-    Two whole copies, or the shortest array, need more matches at a longer lag, so as much may be taken for granted.
-    What is left is 0 nearly everywhere in unrelated sequence, and a network can add up lags without adding up noise.
-    The factors are about half of what a pair of copies gains in each scoring at the divergence it is for.
+    Two whole copies, or the shortest array, need more matches at a longer lag. Less about half of what they gain in
+    a scoring at the divergence that it is for, the scores of all lags can be compared.
     """
     lags = np.arange(1, LANES + 1)
     matches = np.maximum(lags, SHORTEST - lags)
     tolerant = np.maximum(12, np.round(0.7 * matches).astype(np.int64) - 8)
-    moderate = np.round(1.6 * matches).astype(np.int64) - 4
+    moderate = np.round(1.2 * matches).astype(np.int64) - 6
     return np.stack([tolerant, moderate, 2 * (matches - 5)])
 
 
-NEAR_DOUBLINGS = (0, 1, 2)
-"""How often what is left of tolerant, moderate and strict scores is doubled: the stricter, the more a match says."""
+def long_track_bias(lags: np.ndarray) -> np.ndarray:
+    """The same for middle and far lags, where 60 is all that needs to be taken off."""
+    return np.minimum(60, np.round(0.25 * lags)).astype(np.int64)
 
 
-def long_bias(lags: np.ndarray) -> np.ndarray:
-    """The same for middle and far lags, where 100 is all that needs to be taken off."""
-    return np.minimum(100, np.round(0.4 * lags)).astype(np.int64)
+TOLERANT_NOISE, MODERATE_NOISE, LONG_NOISE = 8, 14, 20
+"""What is taken off scores before they are written as bands: unrelated sequence seldom has more, so that nearly all
+bands are 0 in it and a network can add up lags without adding up noise. Strict scores: as in the tracks."""
+
+STRICT_DOUBLINGS = 2
+"""How often what is left of strict scores is doubled: one match says much where none may fail."""
 
 
 def _constant(values: int | np.ndarray) -> ir.Constant:
@@ -173,10 +176,10 @@ class _Vectors:
         neighbours = self.largest(self.load(pointer, position - 1), self.load(pointer, position + 1))
         return self.largest(value, self.subtract(neighbours, _constant(cost)))
 
-    def excess(self, scores, scoring):
-        """Near scores of a scoring (0 tolerant, 1 moderate, 2 strict) as they are written."""
-        value = self.subtract(scores, _constant(near_bias()[scoring]))
-        for _ in range(NEAR_DOUBLINGS[scoring]):
+    def excess(self, score, bias, doublings=0):
+        """What of a score is above a bias, doubled so many times."""
+        value = self.subtract(score, _constant(bias))
+        for _ in range(doublings):
             value = self.add(value, value)
         return value
 
@@ -205,7 +208,7 @@ def _near(vectors, near, behind, offset, bases, base, quarter, put):
         strict = v.moved(strict, match, STRICT)
         moderate_best, strict_best = v.largest(moderate_best, moderate), v.largest(strict_best, strict)
         scores = (tolerant, moderate, strict)
-        tracks += [v.excess(score, scoring) for scoring, score in enumerate(scores)]
+        tracks += [v.excess(*of) for of in zip(scores, near_track_bias(), (0, 0, STRICT_DOUBLINGS), strict=True)]
     highest = b.bitcast(v.reduce_many(tracks), ir.VectorType(ir.IntType(32), 4))
     for word in range(NEAR_TRACKS):
         place = NEAR_TRACKS * QUARTER * quarter + 4 * word
@@ -238,8 +241,8 @@ def _long(vectors, long, pairs, offset, words, word, count, quarter, put):
         score = v.stepped(v.load(long, here), long, here, LONG_STEP)
         score = v.subtract(v.add(score, matches), _constant(LONG_LOSS))
         v.store(score, long, there)
-        bias = _constant(long_bias(np.arange(lag, lag + LANES)))
-        highest[far] = v.largest(highest[far], v.subtract(score, bias))
+        bias = long_track_bias(np.arange(lag, lag + LANES))
+        highest[far] = v.largest(highest[far], v.excess(score, bias))
     put(16 * NEAR_TRACKS + quarter, v.reduce(highest[False]))
     if quarter % 2 == 0:
         put(16 * NEAR_TRACKS + 4 + quarter // 2, v.reduce(highest[True]))
@@ -258,18 +261,23 @@ def _halved(vectors, values):
 
 def _pool(vectors, near, long, count, put):
     """Write the bands: of the near scores 32 of one lag and 16 of two, then 16 of each doubling of the lag."""
-    for number, place in enumerate((TOLERANT_AT, MODERATE_BEST_AT, STRICT_BEST_AT)):
-        scores = vectors.excess(vectors.load(near, place), number)
+    strict_bias = near_track_bias()[2]
+    for number, (place, bias, doublings) in enumerate(
+        (
+            (TOLERANT_AT, TOLERANT_NOISE, 0),
+            (MODERATE_BEST_AT, MODERATE_NOISE, 0),
+            (STRICT_BEST_AT, strict_bias, STRICT_DOUBLINGS),
+        )
+    ):
+        scores = vectors.excess(vectors.load(near, place), bias, doublings)
         (pairs,) = _halved(vectors, [scores])
         put(NEAR_BANDS * number, vectors.shuffled(scores, scores, range(32)))
         put(NEAR_BANDS * number + 32, vectors.shuffled(pairs, pairs, range(16, 32)))
     band, begin, size = 3 * NEAR_BANDS, 0, 1
     while begin < count:
         taken = min(size, count - begin)
-        numbers = range(begin, begin + taken)
-        biases = [_constant(long_bias(np.arange(1, 1 + LANES) + LANES * (number + 1))) for number in numbers]
-        scores = [vectors.load(long, _place(number)) for number in numbers]
-        values = [vectors.subtract(score, bias) for score, bias in zip(scores, biases, strict=True)]
+        places = [_place(number) for number in range(begin, begin + taken)]
+        values = [vectors.excess(vectors.load(long, place), LONG_NOISE) for place in places]
         bands = -(-taken * 16 // size)
         for _ in range((4 * size).bit_length() - 1):
             values = _halved(vectors, values)

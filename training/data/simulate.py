@@ -321,4 +321,4 @@ def chance_repeats(codes: np.ndarray) -> np.ndarray:
     and a network that is told otherwise learns to doubt the real ones. Longer units come up by chance as two copies of
     a few bases, so that a little more is asked of them.
     """
-    return perfect_repeats(codes, 6, 25, 2.0) | perfect_repeats(codes, 50, 28, 2.1)
+    return perfect_repeats(codes, 6, 25, 2.0) | perfect_repeats(codes, 32, 28, 2.1)

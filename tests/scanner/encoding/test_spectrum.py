@@ -19,22 +19,23 @@ NEAR = 48  # bands of each near scoring
 TRACKS = 3 * BIN + 4 + 2
 
 
-def near_excess(scores: np.ndarray) -> np.ndarray:
-    """What is written of near scores (3, 64): less a bias by lag, doubled 0, 1 and 2 times."""
-    matches = np.array([max(lag, 25 - lag) for lag in range(1, 65)])
-    bias = [
-        np.maximum(12, np.round(0.7 * matches) - 8),
-        np.round(1.6 * matches) - 4,
-        2 * (matches - 5),
-    ]
-    left = np.maximum(0, scores - np.array(bias).astype(int))
-    return np.minimum(255, left * np.array([[1], [2], [4]]))
+MATCHES = np.array([max(lag, 25 - lag) for lag in range(1, 65)])
+STRICT_BIAS = 2 * (MATCHES - 5)
 
 
-def long_excess(scores: np.ndarray) -> np.ndarray:
-    """The same of the scores of lags from 65 on."""
-    lags = np.arange(65, 65 + len(scores))
-    return np.maximum(0, scores - np.minimum(100, np.round(0.4 * lags)).astype(int))
+def above(scores: np.ndarray, bias, factor: int = 1) -> np.ndarray:
+    return np.minimum(255, np.maximum(0, scores - bias) * factor)
+
+
+def near_tracks(near: np.ndarray) -> list[int]:
+    tolerant = above(near[0], np.maximum(12, np.round(0.7 * MATCHES).astype(int) - 8))
+    moderate = above(near[1], np.round(1.2 * MATCHES).astype(int) - 6)
+    return [int(scores.max()) for scores in (tolerant, moderate, above(near[2], STRICT_BIAS, 4))]
+
+
+def long_tracks(long: np.ndarray) -> np.ndarray:
+    lags = np.arange(65, 65 + len(long))
+    return above(long, np.minimum(60, np.round(0.25 * lags)).astype(int))
 
 
 def stepped(scores: np.ndarray, cost: int) -> np.ndarray:
@@ -61,17 +62,17 @@ def reference_direction(codes: np.ndarray, lags: int) -> np.ndarray:
                 matches += match
                 near = np.clip(near + np.where(match[:64], gains, -losses), 0, 255)
                 highest = np.maximum(highest, near)
-                tracks += near_excess(near).max(axis=1).tolist()
+                tracks += near_tracks(near)
             if lags > 64:
                 moved = np.maximum(0, np.minimum(255, stepped_long(long, far) + 4 * matches[64:]) - 7)
                 long = np.where(far & (quarter % 2 == 1), long, moved)
-            middle_tracks.append(long_excess(long)[~far].max(initial=0))
+            middle_tracks.append(long_tracks(long)[~far].max(initial=0))
             if quarter % 2 == 0:
-                far_tracks.append(long_excess(long)[far].max(initial=0))
-        excess = near_excess(np.stack([near[0], highest[1], highest[2]]))
+                far_tracks.append(long_tracks(long)[far].max(initial=0))
+        excess = above(near[0], 8), above(highest[1], 14), above(highest[2], STRICT_BIAS, 4)
         pooled = [np.maximum.reduceat(scores, edges[:NEAR]) for scores in excess]
         if lags > 64:
-            pooled.append(np.maximum.reduceat(long_excess(long), edges[NEAR:] - 64))
+            pooled.append(np.maximum.reduceat(above(long, 20), edges[NEAR:] - 64))
         rows.append(np.concatenate([*pooled, tracks, middle_tracks, far_tracks]))
     return np.array(rows)
 
@@ -143,16 +144,16 @@ def test_band_edges(lags, last):
 
 
 def test_a_few_scores_by_hand():
-    # ACACACAC...: lag 2 matches from base 2 on. After 30 matches the strict score is 60, of which 2 * (23 - 5) is taken
-    # off and the rest doubled twice; the moderate one 120, less 1.6 * 23 - 4, doubled; the tolerant 90 less 12.
+    # ACACACAC...: lag 2 matches from base 2 on, 30 times. Bands: tolerant 90 less 8, moderate 120 less 14, strict 60
+    # less 2 * (23 - 5), four times. Tracks: tolerant less 12, moderate less 1.2 * 23 - 6, strict as its band.
     codes = np.array([0, 1] * 16, dtype=np.uint8)
     left, right, tracks, _, counts = split(encode_spectrum(codes, 64), 64)
-    assert left[1, 1] == right[0, 1] == 90 - 12
-    assert left[1, NEAR + 1] == right[0, NEAR + 1] == 2 * (120 - 33)
+    assert left[1, 1] == right[0, 1] == 90 - 8
+    assert left[1, NEAR + 1] == right[0, NEAR + 1] == 120 - 14
     assert left[1, 2 * NEAR + 1] == right[0, 2 * NEAR + 1] == 4 * (60 - 36)
     assert not left[:, 2 * NEAR].any()  # lag 1 never matches, and strict scores take no steps
     last = tracks[1, : 3 * BIN].reshape(BIN, 3)[-1]
-    assert last.tolist() == [78, 174, 96]
+    assert last.tolist() == [78, 98, 96]
     assert counts.tolist() == [[8, 8, 0, 0], [8, 8, 0, 0]]
 
 
@@ -161,10 +162,9 @@ def test_long_scores_by_hand():
     codes = np.resize(np.random.default_rng(3).integers(0, 4, 128).astype(np.uint8), 384)
     left, _, tracks, _, _ = split(encode_spectrum(codes, 128), 128)
     band = 3 * NEAR + 15  # the last four of lags 65 to 128
-    assert left[9, band] == 8 * 9 - 51  # 0.4 * 128 is taken for granted
-    assert left[-1, band] == 255 - 7 - 51
-    assert tracks[8, 3 * BIN : 3 * BIN + 4].tolist() == [0, 0, 0, 0]
-    assert tracks[9, 3 * BIN : 3 * BIN + 4].tolist() == [0, 54 - 51, 63 - 51, 72 - 51]
+    assert left[9, band] == 8 * 9 - 20
+    assert left[-1, band] == 255 - 7 - 20
+    assert tracks[9, 3 * BIN : 3 * BIN + 4].tolist() == [9 * n - 32 for n in (5, 6, 7, 8)]  # a quarter of the lag
 
 
 @pytest.mark.parametrize("period", [1, 7, 32, 33, 34, 100, 250, 640, 641, 1500])
@@ -178,9 +178,9 @@ def test_a_perfect_repeat_lights_its_band(period):
     # Well inside, the repeat has matched long enough for the score to be at its largest.
     full = 250 if period > 640 else 130
     inside = slice((start + period + full) // BIN + 1, end // BIN)
-    assert left[inside, band].min() > 140
+    assert left[inside, band].min() > 180
     inside = slice(start // BIN + 1, (end - period - full) // BIN)
-    assert right[inside, band].min() > 140
+    assert right[inside, band].min() > 180
     # Before the repeat no lag has matched for long.
     assert tracks[: start // BIN, : 3 * BIN].max() < 60
     assert tracks[: start // BIN, 3 * BIN :].max() < 30
