@@ -14,10 +14,10 @@ CANDIDATES = 4
 ROUNDS = 5
 """Most rounds of alignment and vote; a consensus is rarely still changing after three."""
 
-MONOMER_BITS = 40.0
-MONOMER_PURITY = 0.65
-"""A unit stays the unit against another of about twice its length or more, as monomers do against a higher-order repeat, if
-it saves this many bits in every copy of the longer one and this share of bases agrees with it: more than by chance."""
+MONOMER_BITS = 20.0
+MONOMER_IDENTITY = 0.65
+"""A unit stays the unit against one of about twice its length or more, as monomers do against a higher-order repeat, if
+the longer one is itself copies of it: telling it so saves this many bits, and this share of the columns matches."""
 
 
 @njit(nogil=True, cache=True)
@@ -92,6 +92,13 @@ def smallest_rotation(unit):
 
 
 @njit(nogil=True, cache=True)
+def is_monomer(unit, longer):
+    """Whether ``longer`` is a higher-order repeat of ``unit``: itself copies of it, beyond what happens by chance."""
+    events = count_events(longer, unit, align(longer, unit))
+    return saved_bits(events, unit.shape[0]) >= MONOMER_BITS and events[0] >= MONOMER_IDENTITY * events.sum()
+
+
+@njit(nogil=True, cache=True)
 def find_unit(codes):
     """The unit of a sequence that is taken to be one tandem repeat.
 
@@ -109,10 +116,8 @@ def find_unit(codes):
         start = best_window(codes, period)
         other, other_positions, other_events = refine(codes, codes[start : start + period].copy())
         saved = saved_bits(other_events, other.shape[0])
-        if best > 0 and 4 * other.shape[0] >= 7 * unit.shape[0]:
-            each = best / n * other.shape[0]
-            if each >= MONOMER_BITS and events[0] >= MONOMER_PURITY * n:
-                continue
+        if best > 0 and 4 * other.shape[0] >= 7 * unit.shape[0] and is_monomer(unit, other):
+            continue
         if saved > best:
             unit, positions, events, best = other, other_positions, other_events, saved
     turn = smallest_rotation(unit)
