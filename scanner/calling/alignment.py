@@ -16,24 +16,35 @@ MATCH, MISMATCH, GAP = 2, 3, 5
 LONGEST = 8192
 """Longest sequence that is aligned in one piece, in bases: the scores of a row fit into 16 bits."""
 
+NARROW = 24
+"""Units up to this many bases are aligned cell by cell, longer ones in vectors."""
+
+EDGE = 3
+"""Bases at either end of a sequence that have half a vote: they may lie outside of the repeat."""
+
 
 @njit(nogil=True, cache=True)
 def align(codes, unit):
     """Align ``codes`` uint8[n] (n <= LONGEST) to the ring ``unit`` uint8[p].
 
-    Returns int32[n]: for each base the position in the unit that it is aligned to, or -1 - position for a base that is
-    inserted behind that position. Positions between those of two neighbours are deleted.
+    Returns (positions, events). Positions, int32[n]: for each base the position in the unit that it is aligned to, or
+    -1 - position for a base that is inserted behind that position; the positions between those of two neighbours are
+    deleted. Events, int64[4]: matches, mismatches, inserted bases, deleted bases.
     """
     n, p = codes.shape[0], unit.shape[0]
-    gains = np.empty((5, p), dtype=np.int16)
-    for code in range(5):
-        for j in range(p):
-            gains[code, j] = MATCH if unit[j] == code and code < 4 else -MISMATCH
+    gains = np.full((5, p), -MISMATCH, dtype=np.int16)
+    for j in range(p):
+        if unit[j] < 4:
+            gains[unit[j], j] = MATCH
     # Column 0 repeats the last one, so that every cell finds its diagonal neighbour to the left.
     scores = np.empty((n + 1, p + 1), dtype=np.int16)
     scores[0] = 0
-    for i in range(n):
-        _fill_row(scores[i], scores[i + 1], gains[codes[i]])
+    if p <= NARROW:
+        for i in range(n):
+            _fill_narrow(scores, i, gains, min(codes[i], np.uint8(4)))
+    else:
+        for i in range(n):
+            _fill_row(scores[i], scores[i + 1], gains[min(codes[i], np.uint8(4))])
     return _trace(scores, gains, codes)
 
 
@@ -56,10 +67,28 @@ def _fill_row(before, row, gains):
     row[0] = cells[p - 1]
 
 
+@njit(nogil=True, cache=True, inline="always")
+def _fill_narrow(scores, i, gains, code):
+    """As `_fill_row`, without what it costs to take rows out of arrays."""
+    p = gains.shape[1]
+    best = max(scores[i, p - 1] + gains[code, p - 1], scores[i, p] - GAP)
+    for j in range(p):
+        best = max(best - GAP, scores[i, j] + gains[code, j], scores[i, j + 1] - GAP)
+        scores[i + 1, j + 1] = best
+    for j in range(1, p + 1):
+        best -= GAP
+        if best <= scores[i + 1, j]:
+            break
+        scores[i + 1, j] = best
+    scores[i + 1, 0] = scores[i + 1, p]
+
+
 @njit(nogil=True, cache=True)
 def _trace(scores, gains, codes):
+    """`align`'s result from all scores: the way back from the best cell of the last row."""
     n, p = codes.shape[0], gains.shape[1]
     positions = np.empty(n, dtype=np.int32)
+    events = np.zeros(4, dtype=np.int64)
     j = 0
     for k in range(p):
         if scores[n, k + 1] > scores[n, j + 1]:
@@ -67,36 +96,20 @@ def _trace(scores, gains, codes):
     i = n
     while i > 0:
         score = scores[i, j + 1]
-        if score == scores[i - 1, j] + gains[codes[i - 1], j]:
+        gain = gains[min(codes[i - 1], np.uint8(4)), j]
+        if score == scores[i - 1, j] + gain:
             i -= 1
             positions[i] = j
+            events[0 if gain == MATCH else 1] += 1
             j = j - 1 if j else p - 1
         elif score == scores[i - 1, j + 1] - GAP:
             i -= 1
             positions[i] = -1 - j
-        else:
-            j = j - 1 if j else p - 1
-    return positions
-
-
-@njit(nogil=True, cache=True)
-def count_events(codes, unit, positions):
-    """What an alignment holds: int64[4] of matches, mismatches, insertions and deletions."""
-    p = unit.shape[0]
-    events = np.zeros(4, dtype=np.int64)
-    last = -1
-    for i in range(codes.shape[0]):
-        j = positions[i]
-        if j < 0:
             events[2] += 1
-            if last < 0:
-                last = -1 - j
-            continue
-        if last >= 0:
-            events[3] += (j - last - 1) % p
-        events[0 if unit[j] == codes[i] and codes[i] < 4 else 1] += 1
-        last = j
-    return events
+        else:
+            events[3] += 1
+            j = j - 1 if j else p - 1
+    return positions, events
 
 
 @njit(nogil=True, cache=True)
@@ -117,49 +130,62 @@ def saved_bits(events, size):
 
 
 @njit(nogil=True, cache=True)
-def vote(codes, unit, positions):
-    """The unit by majority at each position of an alignment: uint8[new size].
+def count_votes(codes, size, positions):
+    """What the copies have at each position of a unit of ``size`` bases, in an alignment: three arrays of votes.
 
-    A base stays unless more than half of the copies lack it; one is inserted where more than half of the copies have one.
-    Of several equally frequent bases the unit's own is kept, else the alphabetically first taken.
+    Bases int32[size, 5], deletions int32[size], and the first bases of insertions behind the position, int32[size, 5].
+    A base has two votes, one of the EDGE outermost at either end has one.
     """
-    p, n = unit.shape[0], codes.shape[0]
-    bases = np.zeros((p, 5), dtype=np.int32)
-    inserted = np.zeros((p, 5), dtype=np.int32)
-    deleted = np.zeros(p, dtype=np.int32)
+    n = codes.shape[0]
+    bases = np.zeros((size, 5), dtype=np.int32)
+    inserted = np.zeros((size, 5), dtype=np.int32)
+    deleted = np.zeros(size, dtype=np.int32)
     last = -1
-    fresh = True  # only the first base of an insertion votes: one base is inserted at a time
+    fresh = True
     for i in range(n):
         j = positions[i]
+        code = min(codes[i], np.uint8(4))
         if j < 0:
             if fresh and last >= 0:
-                inserted[-1 - j, codes[i]] += 1
+                inserted[-1 - j, code] += 2
             fresh = False
             continue
         if last >= 0:
-            k = last + 1 if last + 1 < p else 0
+            k = last + 1 if last + 1 < size else 0
             while k != j:
-                deleted[k] += 1
-                k = k + 1 if k + 1 < p else 0
-        bases[j, codes[i]] += 1
+                deleted[k] += 2
+                k = k + 1 if k + 1 < size else 0
+        bases[j, code] += 1 if i < EDGE or i >= n - EDGE else 2
         last = j
         fresh = True
+    return bases, deleted, inserted
+
+
+@njit(nogil=True, cache=True)
+def vote(codes, unit, positions):
+    """The unit by majority at each position of an alignment: uint8[new size].
+
+    A base stays unless more than half of the copies lack it; one is inserted where more than half have one, one base at
+    a time. Of several equally frequent bases the unit's own is kept, else the alphabetically first taken.
+    """
+    p = unit.shape[0]
+    bases, deleted, inserted = count_votes(codes, p, positions)
     voted = np.empty(2 * p, dtype=np.uint8)
     size = 0
     for j in range(p):
         present = bases[j].sum()
         if deleted[j] <= present:
-            voted[size] = _most(bases[j], unit[j])
+            voted[size] = most_votes(bases[j], unit[j])
             size += 1
-        extra = inserted[j].sum()
-        if 2 * extra > present + deleted[j]:
-            voted[size] = _most(inserted[j], 4)
+        if 2 * inserted[j].sum() > present + deleted[j]:
+            voted[size] = most_votes(inserted[j], 4)
             size += 1
     return voted[:size].copy() if size else unit.copy()
 
 
 @njit(nogil=True, cache=True)
-def _most(numbers, own):
+def most_votes(numbers, own):
+    """The base with the most votes; ``own``, which may be 4 for none, where no other has more."""
     best = own
     for code in range(4):
         if numbers[code] > (numbers[best] if best < 4 else 0):

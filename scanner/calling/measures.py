@@ -40,7 +40,7 @@ def adjacent_copies(codes, positions, size):
     for i in range(n):
         j = positions[i]
         if j >= 0:
-            column = j if last < 0 else column + 1 + (j - last - 1) % size
+            column = j if last < 0 else column + 1 + (j - last - 1 if j > last else j - last - 1 + size)
             last = j
         columns[i] = column
     first = 0

@@ -10,6 +10,10 @@ LONGEST_PERIOD = 4096
 """Longest period in bases that is looked for."""
 
 
+CANDIDATES = 4
+"""Most lags of either kind (see `candidate_periods`) that are tried by alignment."""
+
+
 @intrinsic
 def _ones(typingctx, word):
     """Number of bits set in a 64-bit word."""
@@ -66,8 +70,8 @@ def matches_at(planes, lag):
 
 
 @njit(nogil=True, cache=True)
-def lag_matches(planes, n, longest):
-    """int32[longest + 1, 2]: what `matches_at` counts at every lag from 1 to ``longest`` of a sequence of n bases."""
+def lag_matches(planes, longest):
+    """int32[longest + 1, 2]: what `matches_at` counts at every lag from 1 to ``longest``."""
     counts = np.zeros((longest + 1, 2), dtype=np.int32)
     for lag in range(1, longest + 1):
         single, runs = matches_at(planes, lag)
@@ -95,46 +99,59 @@ def lag_bits(matches, pairs):
 
 
 @njit(nogil=True, cache=True)
-def candidate_periods(counts, n, number):
-    """Up to ``2 * number`` lags that may be the period, best first: int64[...].
+def candidate_periods(counts, n):
+    """Lags that may be the period, most promising first: int64[at most 2 * CANDIDATES].
 
-    The first kind are the lags whose matches save the most bits, the second (from lag 12 on) those around which, within
-    one base and 2 % of the lag, most runs of four matches lie: insertions and deletions spread the matches of one period
-    over several lags.
+    Of two kinds: lags whose matches save the most bits, and (from lag 12 on) those around which, within one base and 2 % of
+    the lag, most runs of four matches lie, because insertions and deletions spread the matches of one period over several
+    lags. A lag is left out that saves less than half of what the best of its kind saves, or less than a quarter if it
+    is so short that it could be the monomer of the best.
     """
     longest = counts.shape[0] - 1
     bits = np.zeros(longest + 1)
     for lag in range(1, longest + 1):
         bits[lag] = lag_bits(counts[lag, 0], n - lag)
-    found = np.zeros(2 * number, dtype=np.int64)
+    runs = run_excess(counts, n)
+    found = np.zeros(2 * CANDIDATES, dtype=np.int64)
     size = 0
-    for _ in range(number):
-        best = int(np.argmax(bits))
-        if bits[best] <= 0:
+    top = int(np.argmax(bits))
+    best, most = top, bits[top]
+    for _ in range(CANDIDATES):
+        if bits[best] <= 0 or bits[best] < most * (0.25 if 7 * best < 4 * top else 0.5):
             break
         found[size] = best
         size += 1
         bits[best] = 0
-    sums = np.zeros(longest + 2, dtype=np.int64)
-    for lag in range(1, longest + 1):
-        sums[lag + 1] = sums[lag] + counts[lag, 1]
-    runs = np.zeros(longest + 1)
-    for lag in range(12, longest + 1):
-        reach = 1 + lag // 50
-        first, last = max(1, lag - reach), min(longest, lag + reach)
-        expected = 0.00390625 * (n - lag)  # a run of four by chance
-        runs[lag] = sums[last + 1] - sums[first] - (last + 1 - first) * expected
-        runs[lag] += 0.5 * (counts[lag, 1] - expected)  # of equal surroundings the lag that itself has most
-    for _ in range(number):
-        best = int(np.argmax(runs))
-        if runs[best] <= 2:
+        best = int(np.argmax(bits))
+    top = int(np.argmax(runs))
+    best, most = top, runs[top]
+    for _ in range(CANDIDATES):
+        if runs[best] <= 2 or runs[best] < most * (0.25 if 7 * best < 4 * top else 0.5):
             break
-        reach = 2 * (1 + best // 50)
-        runs[max(0, best - reach) : best + reach + 1] = 0
         known = False
         for one in found[:size]:
             known |= one == best
         if not known:
             found[size] = best
             size += 1
+        reach = 2 * (1 + best // 50)
+        runs[max(0, best - reach) : best + reach + 1] = 0
+        best = int(np.argmax(runs))
     return found[:size]
+
+
+@njit(nogil=True, cache=True)
+def run_excess(counts, n):
+    """How many more runs of four matches lie around each lag than chance puts there: float64[lags + 1]."""
+    longest = counts.shape[0] - 1
+    sums = np.zeros(longest + 2, dtype=np.int64)
+    for lag in range(1, longest + 1):
+        sums[lag + 1] = sums[lag] + counts[lag, 1]
+    runs = np.zeros(longest + 1)
+    for lag in range(12, longest + 1):
+        reach = 1 + lag // 50
+        first, last = lag - reach, min(longest, lag + reach)
+        expected = (n - lag) / 256  # a run of four by chance
+        runs[lag] = sums[last + 1] - sums[first] - (last + 1 - first) * expected
+        runs[lag] += 0.5 * (counts[lag, 1] - expected)  # of equal surroundings the lag that itself has most
+    return runs

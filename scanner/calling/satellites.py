@@ -12,7 +12,7 @@ from numba import njit
 from ..catalogue import MODELS
 from ..errors import GenoscanError, one_line
 from ..reading.fasta import CODES, NO_CODE
-from .alignment import align, count_events, saved_bits
+from .alignment import align, saved_bits
 from .period import LONGEST_PERIOD
 
 LIBRARY = MODELS / "satellites.fa"
@@ -173,7 +173,7 @@ def find_satellite(unit, rings, bounds, owners, words, holders):
         repeated = np.empty(p * max(1, size // p), dtype=np.uint8)
         for i in range(repeated.shape[0]):
             repeated[i] = unit[i % p]
-        events = count_events(repeated, sequence, align(repeated, sequence))
+        _, events = align(repeated, sequence)
         if saved_bits(events, 0) * p / repeated.shape[0] >= BITS and events[0] >= most * events.sum():
             best, most = owners[ring], events[0] / events.sum()
     return best

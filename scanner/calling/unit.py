@@ -5,14 +5,16 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from .alignment import align, count_events, saved_bits, vote
+from .alignment import align, count_votes, most_votes, saved_bits, vote
 from .period import bit_planes, candidate_periods, lag_matches, longest_lag
 
-CANDIDATES = 4
-"""Periods of either kind (see `candidate_periods`) that are tried by alignment."""
+FIRST_ROUNDS = 2
+ROUNDS = 6
+"""Most rounds of alignment and vote: of every candidate, and of the best one, which rarely changes after three."""
 
-ROUNDS = 5
-"""Most rounds of alignment and vote; a consensus is rarely still changing after three."""
+PROPOSALS = 12
+PROPOSAL_CELLS = 6_000_000
+"""Most changes of the consensus that are tried in the end, and most cells of alignment that they may take."""
 
 MONOMER_BITS = 20.0
 MONOMER_IDENTITY = 0.65
@@ -55,17 +57,54 @@ def primitive(unit):
 
 
 @njit(nogil=True, cache=True)
-def refine(codes, unit):
-    """Align and vote until the unit stays as it is: (unit, positions as of `align`, events as of `count_events`)."""
-    for _ in range(ROUNDS):
-        positions = align(codes, unit)
+def refine(codes, unit, rounds):
+    """Align and vote until the unit stays as it is: (unit, positions, events), the latter as of `align`."""
+    positions, events = align(codes, unit)
+    for _ in range(rounds):
         voted = primitive(vote(codes, unit, positions))
         if voted.shape[0] == unit.shape[0] and np.all(voted == unit):
             break
         unit = voted
-    else:
-        positions = align(codes, unit)
-    return unit, positions, count_events(codes, unit, positions)
+        positions, events = align(codes, unit)
+    return unit, positions, events
+
+
+@njit(nogil=True, cache=True)
+def polish(codes, unit, positions, events):
+    """Try what a strong minority of the copies says of the unit's length, and keep what tells the sequence in fewer bits.
+
+    A vote can stick where copies with insertions and deletions near each other are aligned in different ways. Takes and
+    returns (unit, positions, events).
+    """
+    n = codes.shape[0]
+    left = min(PROPOSALS, PROPOSAL_CELLS // (n * unit.shape[0]))
+    best = saved_bits(events, unit.shape[0])
+    j = 0
+    bases, deleted, inserted = count_votes(codes, unit.shape[0], positions)
+    while j < unit.shape[0] and left > 0:
+        p = unit.shape[0]
+        reached = bases[j].sum() + deleted[j]
+        changed = False
+        for shorter in (True, False):
+            votes = deleted[j] if shorter else inserted[j].sum()
+            if 4 * votes < reached or votes <= 2 or p == 1:
+                continue
+            left -= 1
+            if shorter:
+                other = np.concatenate((unit[:j], unit[j + 1 :]))
+            else:
+                base = np.full(1, most_votes(inserted[j], 4), dtype=np.uint8)
+                other = np.concatenate((unit[: j + 1], base, unit[j + 1 :]))
+            other_positions, other_events = align(codes, other)
+            saved = saved_bits(other_events, other.shape[0])
+            if saved > best + 1e-6:
+                unit, positions, events, best = other, other_positions, other_events, saved
+                bases, deleted, inserted = count_votes(codes, unit.shape[0], positions)
+                changed = True
+                break
+        if not changed:
+            j += 1
+    return refine(codes, unit, ROUNDS)
 
 
 @njit(nogil=True, cache=True)
@@ -94,7 +133,7 @@ def smallest_rotation(unit):
 @njit(nogil=True, cache=True)
 def is_monomer(unit, longer):
     """Whether ``longer`` is a higher-order repeat of ``unit``: itself copies of it, beyond what happens by chance."""
-    events = count_events(longer, unit, align(longer, unit))
+    _, events = align(longer, unit)
     return saved_bits(events, unit.shape[0]) >= MONOMER_BITS and events[0] >= MONOMER_IDENTITY * events.sum()
 
 
@@ -103,27 +142,64 @@ def find_unit(codes):
     """The unit of a sequence that is taken to be one tandem repeat.
 
     ``codes`` uint8[n], 1 <= n <= LONGEST. Returns (unit uint8[p] in its smallest rotation, positions int32[n], events
-    int64[4]): see `align` and `count_events`.
+    int64[4]), the latter as of `align`.
     """
     n = codes.shape[0]
-    counts = lag_matches(bit_planes(codes), n, longest_lag(n))
-    periods = candidate_periods(counts, n, CANDIDATES)
+    counts = lag_matches(bit_planes(codes), longest_lag(n))
+    for period in range(1, counts.shape[0]):
+        if counts[period, 0] == n - period and 2 * period <= n:
+            return perfect(codes, period)
+    periods = candidate_periods(counts, n)
     if periods.shape[0] == 0:
         periods = np.ones(1, dtype=np.int64)
-    unit, positions, events = codes[:1], np.zeros(n, dtype=np.int32), np.zeros(4, dtype=np.int64)
+    unit, positions, events = try_periods(codes, periods)
+    unit, positions, events = refine(codes, unit, ROUNDS)
+    if events[2] + events[3]:
+        unit, positions, events = polish(codes, unit, positions, events)
+    return rotate(unit, positions, events)
+
+
+@njit(nogil=True, cache=True)
+def perfect(codes, period):
+    """`find_unit` of a sequence without a mismatch at its period."""
+    n = codes.shape[0]
+    positions = np.empty(n, dtype=np.int32)
+    j = 0
+    for i in range(n):
+        positions[i] = j
+        j = j + 1 if j + 1 < period else 0
+    events = np.zeros(4, dtype=np.int64)
+    events[0] = n
+    return rotate(codes[:period].copy(), positions, events)
+
+
+@njit(nogil=True, cache=True)
+def try_periods(codes, periods):
+    """The best of several periods, the shortest first where one is the monomer of another: (unit, positions, events)."""
+    n = codes.shape[0]
+    unit, positions, events = codes[:1].copy(), np.zeros(n, dtype=np.int32), np.zeros(4, dtype=np.int64)
     best = -np.inf
     for period in np.sort(periods):
+        if 2.0 * (n - period) <= best:  # not even if it were perfect
+            break
         start = best_window(codes, period)
-        other, other_positions, other_events = refine(codes, codes[start : start + period].copy())
+        other, other_positions, other_events = refine(codes, codes[start : start + period].copy(), FIRST_ROUNDS)
         saved = saved_bits(other_events, other.shape[0])
-        if best > 0 and 4 * other.shape[0] >= 7 * unit.shape[0] and is_monomer(unit, other):
+        if saved <= best or (best > 0 and 4 * other.shape[0] >= 7 * unit.shape[0] and is_monomer(unit, other)):
             continue
-        if saved > best:
-            unit, positions, events, best = other, other_positions, other_events, saved
-    turn = smallest_rotation(unit)
-    p = unit.shape[0]
-    turned = np.concatenate((unit[turn:], unit[:turn]))
-    for i in range(n):
-        j = positions[i]
-        positions[i] = (j - turn) % p if j >= 0 else -1 - (-1 - j - turn) % p
-    return turned, positions, events
+        unit, positions, events, best = other, other_positions, other_events, saved
+    return unit, positions, events
+
+
+@njit(nogil=True, cache=True)
+def rotate(unit, positions, events):
+    """The same with the unit in its smallest rotation."""
+    turn, p = smallest_rotation(unit), unit.shape[0]
+    if turn:
+        for i in range(positions.shape[0]):
+            j = positions[i]
+            if j >= 0:
+                positions[i] = j - turn if j >= turn else j - turn + p
+            else:
+                positions[i] = j + turn if -1 - j >= turn else j + turn - p
+    return np.concatenate((unit[turn:], unit[:turn])), positions, events
