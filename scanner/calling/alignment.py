@@ -84,6 +84,23 @@ def _fill_narrow(scores, i, gains, code):
 
 
 @njit(nogil=True, cache=True)
+def best_scores(codes, unit):
+    """int32[n + 1]: the score of the best alignment of the first 0, 1, ... n bases of ``codes`` to the ring ``unit``."""
+    n, p = codes.shape[0], unit.shape[0]
+    best = np.zeros(n + 1, dtype=np.int32)
+    before, row = np.zeros(p + 1, dtype=np.int16), np.zeros(p + 1, dtype=np.int16)
+    gains = np.full((5, p), -MISMATCH, dtype=np.int16)
+    for j in range(p):
+        if unit[j] < 4:
+            gains[unit[j], j] = MATCH
+    for i in range(n):
+        _fill_row(before, row, gains[min(codes[i], np.uint8(4))])
+        best[i + 1] = row.max()
+        before, row = row, before
+    return best
+
+
+@njit(nogil=True, cache=True)
 def _trace(scores, gains, codes):
     """`align`'s result from all scores: the way back from the best cell of the last row."""
     n, p = codes.shape[0], gains.shape[1]
@@ -162,14 +179,13 @@ def count_votes(codes, size, positions):
 
 
 @njit(nogil=True, cache=True)
-def vote(codes, unit, positions):
-    """The unit by majority at each position of an alignment: uint8[new size].
+def elect(unit, bases, deleted, inserted):
+    """The unit by majority at each position, from the votes of `count_votes`: uint8[new size].
 
     A base stays unless more than half of the copies lack it; one is inserted where more than half have one, one base at
     a time. Of several equally frequent bases the unit's own is kept, else the alphabetically first taken.
     """
     p = unit.shape[0]
-    bases, deleted, inserted = count_votes(codes, p, positions)
     voted = np.empty(2 * p, dtype=np.uint8)
     size = 0
     for j in range(p):

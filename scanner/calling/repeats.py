@@ -8,10 +8,11 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from .alignment import LONGEST
-from .measures import adjacent_copies, composition, percent
+from .fit import fit_segment
+from .measures import composition, percent
 from .satellites import Satellites, find_satellite
-from .unit import find_unit
+from .segments import WINDOW, split_long, split_window
+from .unit import same_unit
 
 SEGMENT = np.dtype(
     [
@@ -89,28 +90,57 @@ def annotate(read: Read, starts: np.ndarray, ends: np.ndarray, satellites: Satel
     starts, ends: int64[calls], 0-based half-open, sorted and disjoint. The segments of a call lie one behind the other
     from its start to its end.
     """
-    library = (
-        satellites.rings,
-        satellites.bounds,
-        satellites.owners,
-        satellites.words,
-        satellites.holders,
-    )
+    library = (satellites.rings, satellites.bounds, satellites.owners, satellites.words, satellites.holders)
     found = []
     first = 0
     while first < len(starts):
         last = first + 1
         while last < len(starts) and starts[last] - ends[last - 1] <= GAP and ends[last] - starts[first] <= SPAN:
             last += 1
-        begin = int(starts[first])
-        codes = np.ascontiguousarray(read(begin, min(int(ends[last - 1]), begin + SPAN)))
-        rows, units = _annotate_span(codes, starts[first:last] - begin, ends[first:last] - begin, *library)
+        begin, end = int(starts[first]), int(ends[last - 1])
+        if end - begin <= SPAN:
+            codes = np.ascontiguousarray(read(begin, end))
+            rows, units = annotate_span(codes, starts[first:last] - begin, ends[first:last] - begin, *library)
+        else:
+            rows, units = annotate_giant(read, begin, end, library)
         rows["call"] += first
         rows["start"] += begin
         rows["end"] += begin
         found.append((rows, units))
         first = last
     return _join(found)
+
+
+def annotate_giant(read: Read, begin: int, end: int, library: tuple) -> tuple[np.ndarray, np.ndarray]:
+    """As `annotate_span` for a call longer than SPAN, one stretch of SPAN bases after the other.
+
+    Segments that meet where two stretches do are one if their units are variants of each other: it is told by the larger
+    of the two.
+    """
+    pieces = []
+    for start in range(begin, end, SPAN):
+        stop = min(end, start + SPAN)
+        codes = np.ascontiguousarray(read(start, stop))
+        rows, units = annotate_span(codes, np.zeros(1, dtype=np.int64), np.array([stop - start]), *library)
+        cuts = np.cumsum(rows["consensus_size"])
+        parts = list(zip(rows, np.split(units, cuts[:-1]), strict=True))
+        for row, _ in parts:
+            row["start"] += start - begin
+            row["end"] += start - begin
+        if pieces and same_unit(pieces[-1][1], parts[0][1]):
+            pieces[-1] = _merge(pieces[-1], parts.pop(0))
+        pieces += parts
+    return np.array([row for row, _ in pieces], dtype=SEGMENT), np.concatenate([unit for _, unit in pieces])
+
+
+def _merge(left, right):
+    """One segment of two that meet, as (row, unit)."""
+    larger, unit = max(left, right, key=lambda piece: int(piece[0]["end"] - piece[0]["start"]))
+    row = larger.copy()
+    length = int(row["end"] - row["start"])
+    row["start"], row["end"] = left[0]["start"], right[0]["end"]
+    row["copies"] = round(int(row["copies"]) * int(row["end"] - row["start"]) / length)
+    return row, unit
 
 
 def _join(found) -> Annotation:
@@ -124,31 +154,43 @@ def _join(found) -> Annotation:
 
 
 @njit(nogil=True, cache=True)
-def _annotate_span(codes, starts, ends, rings, bounds, owners, words, holders):
+def annotate_span(codes, starts, ends, rings, bounds, owners, words, holders):
     """(SEGMENT rows with positions from the span's start, codes of their units one behind the other)."""
-    rows = np.zeros(starts.shape[0], dtype=SEGMENT)
+    rows = np.zeros(starts.shape[0] + 16, dtype=SEGMENT)
     units = np.empty(1024, dtype=np.uint8)
-    size = 0
+    number = size = 0
     for call in range(starts.shape[0]):
-        sequence = codes[starts[call] : min(ends[call], starts[call] + LONGEST)]
-        unit, positions, events = find_unit(sequence)
-        p = unit.shape[0]
-        period, matches, mismatches, indels = adjacent_copies(sequence, positions, p)
-        numbers, entropy = composition(sequence)
-        row = rows[call]
-        row["call"], row["start"], row["end"] = call, starts[call], ends[call]
-        row["period"], row["consensus_size"] = period, p
-        row["copies"] = (20 * (events[0] + events[1]) + p) // (2 * p)
-        columns = matches + mismatches + indels
-        row["match"], row["indel"] = percent(matches, columns), percent(indels, columns)
-        row["purity"] = percent(events[0], sequence.shape[0])
-        known = numbers.sum()
-        row["a"], row["c"] = percent(numbers[0], known), percent(numbers[1], known)
-        row["g"], row["t"] = percent(numbers[2], known), percent(numbers[3], known)
-        row["entropy"] = entropy
-        row["name"] = find_satellite(unit, rings, bounds, owners, words, holders)
-        while size + p > units.shape[0]:
-            units = np.concatenate((units, np.empty_like(units)))
-        units[size : size + p] = unit
-        size += p
-    return rows, units[:size]
+        sequence = codes[starts[call] : ends[call]]
+        borders = split_window(sequence) if sequence.shape[0] <= WINDOW else split_long(sequence)
+        for part in range(borders.shape[0] - 1):
+            bases = sequence[borders[part] : borders[part + 1]]
+            unit, counts = fit_segment(bases)
+            p = unit.shape[0]
+            if number == rows.shape[0]:
+                rows = np.concatenate((rows, np.zeros_like(rows)))
+            while size + p > units.shape[0]:
+                units = np.concatenate((units, np.empty_like(units)))
+            row = rows[number]
+            row["call"], row["start"], row["end"] = call, starts[call] + borders[part], starts[call] + borders[part + 1]
+            fill_row(row, bases, p, counts)
+            row["name"] = find_satellite(unit, rings, bounds, owners, words, holders)
+            units[size : size + p] = unit
+            size += p
+            number += 1
+    return rows[:number], units[:size]
+
+
+@njit(nogil=True, cache=True)
+def fill_row(row, codes, size, counts):
+    """The columns of a segment, from its bases, the size of its unit and the counts of `fit_segment`."""
+    numbers, entropy = composition(codes)
+    matches, mismatches, _, _, aligned, same, different, indels, period, _ = counts
+    row["period"], row["consensus_size"] = period, size
+    row["copies"] = percent((matches + mismatches) * codes.shape[0], 10 * size * aligned)
+    columns = same + different + indels
+    row["match"], row["indel"] = percent(same, columns), percent(indels, columns)
+    row["purity"] = percent(matches, aligned)
+    known = numbers.sum()
+    row["a"], row["c"] = percent(numbers[0], known), percent(numbers[1], known)
+    row["g"], row["t"] = percent(numbers[2], known), percent(numbers[3], known)
+    row["entropy"] = entropy

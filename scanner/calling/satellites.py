@@ -14,6 +14,7 @@ from ..errors import GenoscanError, one_line
 from ..reading.fasta import CODES, NO_CODE
 from .alignment import align, saved_bits
 from .period import LONGEST_PERIOD
+from .unit import same_ring
 
 LIBRARY = MODELS / "satellites.fa"
 
@@ -130,23 +131,6 @@ def ring_words(codes):
             words[size] = word
             size += 1
     return words[:size]
-
-
-@njit(nogil=True, cache=True)
-def same_ring(unit, ring):
-    """Whether two rings of bases are the same in some rotation."""
-    p = unit.shape[0]
-    if ring.shape[0] != p:
-        return False
-    for turn in range(p):
-        same = True
-        for j in range(p):
-            if unit[j] != ring[(j + turn) % p]:
-                same = False
-                break
-        if same:
-            return True
-    return False
 
 
 @njit(nogil=True, cache=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from .alignment import align, count_votes, most_votes, saved_bits, vote
+from .alignment import align, count_votes, elect, most_votes, saved_bits
 from .period import bit_planes, candidate_periods, lag_matches, longest_lag
 
 FIRST_ROUNDS = 2
@@ -20,6 +20,10 @@ MONOMER_BITS = 20.0
 MONOMER_IDENTITY = 0.65
 """A unit stays the unit against one of about twice its length or more, as monomers do against a higher-order repeat, if
 the longer one is itself copies of it: telling it so saves this many bits, and this share of the columns matches."""
+
+
+VARIANT_SIZE = 8
+"""Units shorter than this are variants of one another only if they are the same: they resemble each other by chance."""
 
 
 @njit(nogil=True, cache=True)
@@ -61,7 +65,7 @@ def refine(codes, unit, rounds):
     """Align and vote until the unit stays as it is: (unit, positions, events), the latter as of `align`."""
     positions, events = align(codes, unit)
     for _ in range(rounds):
-        voted = primitive(vote(codes, unit, positions))
+        voted = primitive(elect(unit, *count_votes(codes, unit.shape[0], positions)))
         if voted.shape[0] == unit.shape[0] and np.all(voted == unit):
             break
         unit = voted
@@ -128,6 +132,34 @@ def smallest_rotation(unit):
             j += 1
         k = 0
     return min(i, j)
+
+
+@njit(nogil=True, cache=True)
+def same_unit(unit, other):
+    """Whether two units are variants of one: whether the longer one is, in the main, copies of the shorter."""
+    if other.shape[0] < unit.shape[0]:
+        unit, other = other, unit
+    if unit.shape[0] < VARIANT_SIZE and other.shape[0] < 2 * VARIANT_SIZE:
+        return same_ring(unit, other)
+    _, events = align(other, unit)
+    return events[0] >= MONOMER_IDENTITY * events.sum()
+
+
+@njit(nogil=True, cache=True)
+def same_ring(unit, other):
+    """Whether two rings of bases are the same in some rotation."""
+    p = unit.shape[0]
+    if other.shape[0] != p:
+        return False
+    for turn in range(p):
+        same = True
+        for j in range(p):
+            if unit[j] != other[j + turn if j + turn < p else j + turn - p]:
+                same = False
+                break
+        if same:
+            return True
+    return False
 
 
 @njit(nogil=True, cache=True)
