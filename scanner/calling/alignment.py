@@ -85,7 +85,8 @@ def _fill_narrow(scores, i, gains, code):
 
 @njit(nogil=True, cache=True)
 def best_scores(codes, unit):
-    """int32[n + 1]: the score of the best alignment of the first 0, 1, ... n bases of ``codes`` to the ring ``unit``."""
+    """int32[n + 1]: the score of the best alignment of the first 0, 1, ... n bases of ``codes`` to the ring
+    ``unit``."""
     n, p = codes.shape[0], unit.shape[0]
     best = np.zeros(n + 1, dtype=np.int32)
     before, row = np.zeros(p + 1, dtype=np.int16), np.zeros(p + 1, dtype=np.int16)

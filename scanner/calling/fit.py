@@ -8,7 +8,7 @@ from numba import njit
 from .alignment import LONGEST, align, count_votes, elect
 from .measures import adjacent_copies
 from .segments import WINDOW
-from .unit import find_unit, primitive, rotate
+from .unit import polish, primitive, refine, rotate
 
 SAMPLES = 3
 """Stretches of a segment longer than WINDOW that are aligned, evenly spaced from its start to its end."""
@@ -17,22 +17,25 @@ SAMPLE_COPIES, SAMPLE_BASES = 3, 512
 """Copies of the unit that each of them holds, and the fewest bases."""
 
 COUNTS = 10
-"""Matches, mismatches, inserted and deleted bases against the unit; bases aligned; matches, mismatches and indels between
-adjacent copies; and the most common distance of adjacent copies in bases, with how many bases it was weighed by."""
+"""Matches, mismatches, inserted and deleted bases against the unit; bases aligned; matches, mismatches and indels
+between adjacent copies; and the most common distance of adjacent copies in bases, with how many bases it was weighed
+by."""
 
 
 @njit(nogil=True, cache=True)
-def fit_segment(codes):
-    """(unit uint8[p] in its smallest rotation, counts int64[COUNTS]) of one segment, uint8[n]."""
+def fit_segment(codes, unit):
+    """(unit uint8[p] in its smallest rotation, counts int64[COUNTS]) of one segment.
+
+    ``codes`` uint8[n], and its unit as it was found: uint8[...], to be refined.
+    """
     n = codes.shape[0]
     counts = np.zeros(COUNTS, dtype=np.int64)
     if n <= WINDOW:
-        unit, positions, events = find_unit(codes)
+        unit, positions, events = rotate(*polish(codes, *refine(codes, unit, 0)))
         add_counts(counts, codes, positions, events, unit.shape[0])
         return unit, counts
-    unit = middle_unit(codes)
     length = min(n, LONGEST, max(SAMPLE_BASES, SAMPLE_COPIES * unit.shape[0]))
-    for last in (False, False, True):
+    for last in (False, True):
         p = unit.shape[0]
         bases = np.zeros((p, 5), dtype=np.int32)
         deleted = np.zeros(p, dtype=np.int32)
@@ -50,20 +53,6 @@ def fit_segment(codes):
         if not last:
             unit = primitive(elect(unit, bases, deleted, inserted))
     return rotate(unit, np.zeros(0, dtype=np.int32), np.zeros(4, dtype=np.int64))[0], counts
-
-
-@njit(nogil=True, cache=True)
-def middle_unit(codes):
-    """The unit of a long segment, from WINDOW bases in its middle, or from more if these do not repeat themselves."""
-    from_middle = (codes.shape[0] - WINDOW) // 2
-    unit, _, events = find_unit(codes[from_middle : from_middle + WINDOW])
-    if 4 * events[0] < 3 * events[:3].sum():
-        length = min(codes.shape[0], LONGEST)
-        start = (codes.shape[0] - length) // 2
-        other, _, other_events = find_unit(codes[start : start + length])
-        if other_events[0] * events[:3].sum() > events[0] * other_events[:3].sum():
-            return other
-    return unit
 
 
 @njit(nogil=True, cache=True)

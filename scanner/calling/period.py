@@ -82,7 +82,8 @@ def lag_matches(planes, longest):
 
 @njit(nogil=True, cache=True)
 def longest_lag(n):
-    """The longest lag that can be the period of a call of n bases: two copies, of which the edges may be off a little."""
+    """The longest lag that can be the period of a call of n bases: two copies, of which the edges may be off a
+    little."""
     return max(1, min(LONGEST_PERIOD, n - 1, (3 * n) // 5 + 6))
 
 
@@ -102,10 +103,10 @@ def lag_bits(matches, pairs):
 def candidate_periods(counts, n):
     """Lags that may be the period, most promising first: int64[at most 2 * CANDIDATES].
 
-    Of two kinds: lags whose matches save the most bits, and (from lag 12 on) those around which, within one base and 2 % of
-    the lag, most runs of four matches lie, because insertions and deletions spread the matches of one period over several
-    lags. A lag is left out that saves less than half of what the best of its kind saves, or less than a quarter if it
-    is so short that it could be the monomer of the best.
+    Of two kinds: lags whose matches save the most bits, and (from lag 12 on) those around which, within one base and 2
+    % of the lag, most runs of four matches lie, because insertions and deletions spread the matches of one period over
+    several lags. A lag is left out that saves less than half of what the best of its kind saves, or less than a quarter
+    if it is so short that it could be the monomer of the best.
     """
     longest = counts.shape[0] - 1
     bits = np.zeros(longest + 1)

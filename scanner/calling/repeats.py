@@ -35,10 +35,10 @@ SEGMENT = np.dtype(
         ("unit_end", "i8"),
     ]
 )
-"""One repeat: the index of its call; start and end in bases of the contig, 0-based half-open; period in bases; copies in
-tenths; size of the consensus in bases; matches and indels between adjacent copies, agreement with the consensus and
-composition in percent; entropy in hundredths of a bit; index into the satellites' names, -1 for none; and its consensus,
-``letters[unit_start:unit_end]``."""
+"""One repeat: the index of its call; start and end in bases of the contig, 0-based half-open; period in bases; copies
+in tenths; size of the consensus in bases; matches and indels between adjacent copies, agreement with the consensus and
+composition in percent; entropy in hundredths of a bit; index into the satellites' names, -1 for none; and its
+consensus, ``letters[unit_start:unit_end]``."""
 
 
 class Annotation(NamedTuple):
@@ -86,9 +86,9 @@ Read = Callable[[int, int], np.ndarray]
 def annotate(read: Read, starts: np.ndarray, ends: np.ndarray, satellites: Satellites) -> Annotation:
     """What the calls of one contig are, each of which depends on its own bases alone.
 
-    read: ``read(start, end)`` gives the bases [start, end) of the contig as uint8 codes, 0-3 for A, C, G, T, above for N.
-    starts, ends: int64[calls], 0-based half-open, sorted and disjoint. The segments of a call lie one behind the other
-    from its start to its end.
+    read: ``read(start, end)`` gives the bases [start, end) of the contig as uint8 codes, 0-3 for A, C, G, T, above for
+    N. starts, ends: int64[calls], 0-based half-open, sorted and disjoint. The segments of a call lie one behind the
+    other from its start to its end.
     """
     library = (satellites.rings, satellites.bounds, satellites.owners, satellites.words, satellites.holders)
     found = []
@@ -114,8 +114,8 @@ def annotate(read: Read, starts: np.ndarray, ends: np.ndarray, satellites: Satel
 def annotate_giant(read: Read, begin: int, end: int, library: tuple) -> tuple[np.ndarray, np.ndarray]:
     """As `annotate_span` for a call longer than SPAN, one stretch of SPAN bases after the other.
 
-    Segments that meet where two stretches do are one if their units are variants of each other: it is told by the larger
-    of the two.
+    Segments that meet where two stretches do are one if their units are variants of each other: it is told by the
+    larger of the two.
     """
     pieces = []
     for start in range(begin, end, SPAN):
@@ -161,10 +161,13 @@ def annotate_span(codes, starts, ends, rings, bounds, owners, words, holders):
     number = size = 0
     for call in range(starts.shape[0]):
         sequence = codes[starts[call] : ends[call]]
-        borders = split_window(sequence) if sequence.shape[0] <= WINDOW else split_long(sequence)
+        if sequence.shape[0] <= WINDOW:
+            borders, found, _ = split_window(sequence)
+        else:
+            borders, found = split_long(sequence)
         for part in range(borders.shape[0] - 1):
             bases = sequence[borders[part] : borders[part + 1]]
-            unit, counts = fit_segment(bases)
+            unit, counts = fit_segment(bases, found[part])
             p = unit.shape[0]
             if number == rows.shape[0]:
                 rows = np.concatenate((rows, np.zeros_like(rows)))

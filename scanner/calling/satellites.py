@@ -36,9 +36,10 @@ class Satellites:
     """Satellites that units are compared with, and their words.
 
     names: what calls are named by. Several sequences may share a name: variants of one satellite.
-    rings: uint8[bases], all sequences one behind the other, each followed by its reverse complement; bounds: int64[rings
-        + 1], where each begins; owners: int64[rings], index into ``names``.
-    words: int64[4**WORD + 1] and holders: int32[...]: the rings that hold a word, sorted by word; each ring once a word.
+    rings: uint8[bases], all sequences one behind the other, each followed by its reverse complement; bounds:
+        int64[rings + 1], where each begins; owners: int64[rings], index into ``names``.
+    words: int64[4**WORD + 1] and holders: int32[...]: the rings that hold a word, sorted by word; each ring once a
+    word.
     """
 
     names: tuple[str, ...]
@@ -59,8 +60,8 @@ class Satellites:
 def load_satellites(extra: str | None = None) -> Satellites:
     """The bundled library, with the satellites of the FASTA ``extra`` before it.
 
-    A record's name is that of the satellite; records of one name are variants of it, also of a bundled one. IUPAC letters
-    other than A, C, G, T match nothing. Raises GenoscanError that names file and record.
+    A record's name is that of the satellite; records of one name are variants of it, also of a bundled one. IUPAC
+    letters other than A, C, G, T match nothing. Raises GenoscanError that names file and record.
     """
     records = (read_satellites(extra) if extra is not None else []) + read_satellites(str(LIBRARY))
     names = tuple(dict.fromkeys(name for name, _ in records))

@@ -1,8 +1,8 @@
 """Where the unit changes along a call: its segments.
 
-A call of up to WINDOW bases is aligned to its unit. Where the alignment fails over a stretch that tells in fewer bits as a
-repeat of another unit, the call is split. A longer call is walked along in blocks, each of which is compared with itself
-at the lags of the current unit; where that no longer holds, a window is looked at as a short call would be.
+A call of up to WINDOW bases is aligned to its unit. Where the alignment fails over a stretch that tells in fewer bits
+as a repeat of another unit, the call is split. A longer call is walked along in blocks, each of which is compared with
+itself at the lags of the current unit; where that no longer holds, a window is looked at as a short call would be.
 """
 
 from __future__ import annotations
@@ -81,13 +81,12 @@ def grown_together(codes, place, size, other_size):
 
 
 @njit(nogil=True, cache=True)
-def split_once(codes):
+def split_once(codes, unit, positions, events):
     """(first, last): the part of ``codes`` that is a repeat of its own; the whole, where nothing is to be split.
 
-    Either border may be one of the ends.
+    Either border may be one of the ends. The other arguments as `find_unit` gives them.
     """
     n = codes.shape[0]
-    unit, positions, events = find_unit(codes)
     start, end, weight = worst_stretch(codes, unit, positions)
     if weight < SMALLEST // 2 or end - start < SMALLEST:
         return 0, n
@@ -121,25 +120,36 @@ def split_once(codes):
 
 @njit(nogil=True, cache=True)
 def split_window(codes):
-    """Borders of the segments of a window: int64[segments + 1], from 0 to its length."""
+    """(borders, units, saved) of the segments of a window.
+
+    Borders: int64[segments + 1], from 0 to its length; units: a list of uint8[...]; saved: float64[segments], the bits
+    a base that each unit saves.
+    """
     borders = np.zeros(MOST + 3, dtype=np.int64)
     borders[1] = codes.shape[0]
+    saved = np.zeros(MOST + 2)
+    units = [codes[:0].copy()]
     size, k = 1, 0
     while k < size:
         begin, stop = borders[k], borders[k + 1]
-        first, last = (0, 0) if size >= MOST else split_once(codes[begin:stop])
-        added = int(0 < first) + int(0 < last < stop - begin)
+        unit, positions, events = find_unit(codes[begin:stop])
+        first, last = 0, stop - begin
+        if size < MOST:
+            first, last = split_once(codes[begin:stop], unit, positions, events)
+        added = int(first > 0) + int(last < stop - begin)
         if not added:
+            units.append(unit)
+            saved[k] = saved_bits(events, unit.shape[0]) / (stop - begin)
             k += 1
             continue
         for one in range(size, k, -1):
             borders[one + added] = borders[one]
         if first > 0:
             borders[k + 1] = begin + first
-        if 0 < last < stop - begin:
+        if last < stop - begin:
             borders[k + added] = begin + last
         size += added
-    return borders[: size + 1]
+    return borders[: size + 1], units[1:], saved[:size]
 
 
 @njit(nogil=True, cache=True)
@@ -160,35 +170,32 @@ def holds(codes, start, end, period):
 
 @njit(nogil=True, cache=True)
 def split_long(codes):
-    """Borders of the segments of a call longer than WINDOW: int64[segments + 1], from 0 to its length."""
+    """(borders, units) of the segments of a call longer than WINDOW, as of `split_window`."""
     n = codes.shape[0]
-    size = 1
+    size, place = 1, 0
     borders = np.zeros(n // SMALLEST + 2, dtype=np.int64)
-    place = 0
-    unit = codes[:1].copy()
+    units = [codes[:0].copy()]
     while place < n:
-        if place and holds(codes, place, min(n, place + BLOCK), unit.shape[0]):
+        if place and holds(codes, place, min(n, place + BLOCK), units[-1].shape[0]):
             place += BLOCK
             continue
         begin = max(borders[size - 1], place - 2 * BLOCK)
-        end = begin + WINDOW
-        found, _, events = find_unit(codes[begin : min(n, end)])
-        if saved_bits(events, found.shape[0]) < REPETITIVE * events[:3].sum():
-            end = begin + LONGEST
-        if n - end < 2 * BLOCK:
+        end = min(n, begin + WINDOW)
+        parts, found, saved = split_window(codes[begin:end])
+        if len(found) == 1 and saved[0] < REPETITIVE and begin + WINDOW < n:
             end = min(n, begin + LONGEST)
-        parts = split_window(codes[begin:end])
-        for k in range(parts.shape[0] - 1):
-            part = codes[begin + parts[k] : begin + parts[k + 1]]
-            found, _, events = find_unit(part)
-            told = saved_bits(events, found.shape[0]) >= REPETITIVE * part.shape[0]
-            if begin + parts[k] == 0:
-                unit = found
-            elif told and not same_unit(unit, found):
-                if begin + parts[k] > borders[size - 1]:
-                    borders[size] = begin + parts[k]
+            parts, found, saved = split_window(codes[begin:end])
+        for k in range(len(found)):
+            start = begin + parts[k]
+            if start == 0:
+                units.append(found[k])
+            elif saved[k] >= REPETITIVE and not same_unit(units[-1], found[k]):
+                if start > borders[size - 1]:
+                    borders[size] = start
                     size += 1
-                unit = found
+                    units.append(found[k])
+                else:
+                    units[-1] = found[k]
         place = end
     borders[size] = n
-    return borders[: size + 1]
+    return borders[: size + 1], units[1:]

@@ -12,9 +12,14 @@ FIRST_ROUNDS = 2
 ROUNDS = 6
 """Most rounds of alignment and vote: of every candidate, and of the best one, which rarely changes after three."""
 
+TRIAL_COPIES, TRIAL_BASES = 4, 384
+"""How much of a sequence the candidates are tried on."""
+
 PROPOSALS = 12
-PROPOSAL_CELLS = 6_000_000
-"""Most changes of the consensus that are tried in the end, and most cells of alignment that they may take."""
+PROPOSAL_CELLS = 3_000_000
+FEW_COPIES = 10
+"""Most changes of the consensus that are tried in the end, and most cells of alignment that they may take; with more
+copies than these a vote is not disputed."""
 
 MONOMER_BITS = 20.0
 MONOMER_IDENTITY = 0.65
@@ -75,12 +80,14 @@ def refine(codes, unit, rounds):
 
 @njit(nogil=True, cache=True)
 def polish(codes, unit, positions, events):
-    """Try what a strong minority of the copies says of the unit's length, and keep what tells the sequence in fewer bits.
+    """Try the lengths that many copies dispute, and keep what tells the sequence in fewer bits.
 
     A vote can stick where copies with insertions and deletions near each other are aligned in different ways. Takes and
     returns (unit, positions, events).
     """
     n = codes.shape[0]
+    if events[2] + events[3] == 0 or n >= FEW_COPIES * unit.shape[0]:
+        return unit, positions, events
     left = min(PROPOSALS, PROPOSAL_CELLS // (n * unit.shape[0]))
     best = saved_bits(events, unit.shape[0])
     j = 0
@@ -173,8 +180,8 @@ def is_monomer(unit, longer):
 def find_unit(codes):
     """The unit of a sequence that is taken to be one tandem repeat.
 
-    ``codes`` uint8[n], 1 <= n <= LONGEST. Returns (unit uint8[p] in its smallest rotation, positions int32[n], events
-    int64[4]), the latter as of `align`.
+    ``codes`` uint8[n], 1 <= n <= LONGEST. Returns (unit uint8[p], positions int32[n], events int64[4]), the latter two
+    as of `align`.
     """
     n = codes.shape[0]
     counts = lag_matches(bit_planes(codes), longest_lag(n))
@@ -184,11 +191,7 @@ def find_unit(codes):
     periods = candidate_periods(counts, n)
     if periods.shape[0] == 0:
         periods = np.ones(1, dtype=np.int64)
-    unit, positions, events = try_periods(codes, periods)
-    unit, positions, events = refine(codes, unit, ROUNDS)
-    if events[2] + events[3]:
-        unit, positions, events = polish(codes, unit, positions, events)
-    return rotate(unit, positions, events)
+    return refine(codes, try_periods(codes, np.sort(periods)), ROUNDS)
 
 
 @njit(nogil=True, cache=True)
@@ -202,25 +205,34 @@ def perfect(codes, period):
         j = j + 1 if j + 1 < period else 0
     events = np.zeros(4, dtype=np.int64)
     events[0] = n
-    return rotate(codes[:period].copy(), positions, events)
+    return codes[:period].copy(), positions, events
 
 
 @njit(nogil=True, cache=True)
 def try_periods(codes, periods):
-    """The best of several periods, the shortest first where one is the monomer of another: (unit, positions, events)."""
+    """The unit of the best of several periods, sorted: the shortest where one is the monomer of another.
+
+    Each is tried on TRIAL_COPIES copies in the middle, at least TRIAL_BASES; what it saves there is what it saves all
+    over.
+    """
     n = codes.shape[0]
-    unit, positions, events = codes[:1].copy(), np.zeros(n, dtype=np.int32), np.zeros(4, dtype=np.int64)
+    unit = codes[:1].copy()
     best = -np.inf
-    for period in np.sort(periods):
+    for period in periods:
         if 2.0 * (n - period) <= best:  # not even if it were perfect
             break
-        start = best_window(codes, period)
-        other, other_positions, other_events = refine(codes, codes[start : start + period].copy(), FIRST_ROUNDS)
-        saved = saved_bits(other_events, other.shape[0])
-        if saved <= best or (best > 0 and 4 * other.shape[0] >= 7 * unit.shape[0] and is_monomer(unit, other)):
+        length = min(n, max(TRIAL_BASES, TRIAL_COPIES * period))
+        trial = codes[(n - length) // 2 : (n - length) // 2 + length]
+        start = best_window(trial, period)
+        other = trial[start : start + period].copy()
+        if best > 0 and 4 * period >= 7 * unit.shape[0] and is_monomer(unit, other):
             continue
-        unit, positions, events, best = other, other_positions, other_events, saved
-    return unit, positions, events
+        other, _, events = refine(trial, other, FIRST_ROUNDS)
+        size = other.shape[0]
+        saved = (saved_bits(events, size) + 2 * size) * n / length - 2 * size
+        if saved > best and not (best > 0 and 4 * size >= 7 * unit.shape[0] and is_monomer(unit, other)):
+            unit, best = other, saved
+    return unit
 
 
 @njit(nogil=True, cache=True)
