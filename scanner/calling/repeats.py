@@ -1,4 +1,4 @@
-"""What a tandem repeat is: its period, copies and consensus. (A stand-in: whole stretches of 1,000 bases, period 1.)"""
+"""What the tandem repeats of a genome are: period, unit, copies and name of every call, as columns of the track."""
 
 from __future__ import annotations
 
@@ -6,8 +6,13 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+from numba import njit
 
-from .satellites import Satellites
+from .fit import fit_segment
+from .measures import composition, percent
+from .satellites import Satellites, find_satellite
+from .segments import WINDOW, split_long, split_window
+from .unit import same_unit
 
 SEGMENT = np.dtype(
     [
@@ -30,9 +35,22 @@ SEGMENT = np.dtype(
         ("unit_end", "i8"),
     ]
 )
+"""One repeat: the index of its call; start and end in bases of the contig, 0-based half-open; period in bases; copies
+in tenths; size of the consensus in bases; matches and indels between adjacent copies, agreement with the consensus and
+composition in percent; entropy in hundredths of a bit; index into the satellites' names, -1 for none; and its
+consensus, ``letters[unit_start:unit_end]``."""
+
+
+class Annotation(NamedTuple):
+    """Segments (SEGMENT, in order of call and start), and the letters of their units: uint8, ASCII."""
+
+    segments: np.ndarray
+    letters: np.ndarray
 
 
 class Column(NamedTuple):
+    """A column of the track: its name, its autoSql type and its autoSql comment."""
+
     name: str
     kind: str
     text: str
@@ -42,38 +60,140 @@ COLUMNS = (
     Column("period", "uint", "Length of repeat unit"),
     Column("copyNum", "float", "Mean number of copies of repeat"),
     Column("consensusSize", "uint", "Length of consensus sequence"),
-    Column("perMatch", "uint", "Percentage match"),
-    Column("perIndel", "uint", "Percentage indel"),
-    Column("purity", "uint", "Percentage of bases that are the consensus's"),
-    Column("A", "uint", "Percent of A's in repeat unit"),
-    Column("C", "uint", "Percent of C's in repeat unit"),
-    Column("G", "uint", "Percent of G's in repeat unit"),
-    Column("T", "uint", "Percent of T's in repeat unit"),
-    Column("entropy", "float", "Entropy"),
-    Column("sequence", "lstring", "Sequence of repeat unit element"),
+    Column("perMatch", "uint", "Percentage match between adjacent copies"),
+    Column("perIndel", "uint", "Percentage indel between adjacent copies"),
+    Column("purity", "uint", "Percentage of bases that agree with the consensus"),
+    Column("A", "uint", "Percent of A's in repeat"),
+    Column("C", "uint", "Percent of C's in repeat"),
+    Column("G", "uint", "Percent of G's in repeat"),
+    Column("T", "uint", "Percent of T's in repeat"),
+    Column("entropy", "float", "Entropy in bits"),
+    Column("sequence", "lstring", "Consensus of the repeat unit"),
 )
+"""What follows BED6, named as UCSC names it in simpleRepeat; purity is ours."""
+
+SPAN = 1 << 20
+"""Most bases that are read at a time."""
+
+GAP = 1 << 14
+"""Calls at most this many bases apart are read together."""
+
+_LETTERS = np.frombuffer(b"ACGTN", dtype=np.uint8)
+
+Read = Callable[[int, int], np.ndarray]
 
 
-class Annotation(NamedTuple):
-    segments: np.ndarray
-    letters: np.ndarray
+def annotate(read: Read, starts: np.ndarray, ends: np.ndarray, satellites: Satellites) -> Annotation:
+    """What the calls of one contig are, each of which depends on its own bases alone.
+
+    read: ``read(start, end)`` gives the bases [start, end) of the contig as uint8 codes, 0-3 for A, C, G, T, above for
+    N. starts, ends: int64[calls], 0-based half-open, sorted and disjoint. The segments of a call lie one behind the
+    other from its start to its end.
+    """
+    library = (satellites.rings, satellites.bounds, satellites.owners, satellites.words, satellites.holders)
+    found = []
+    first = 0
+    while first < len(starts):
+        last = first + 1
+        while last < len(starts) and starts[last] - ends[last - 1] <= GAP and ends[last] - starts[first] <= SPAN:
+            last += 1
+        begin, end = int(starts[first]), int(ends[last - 1])
+        if end - begin <= SPAN:
+            codes = np.ascontiguousarray(read(begin, end))
+            rows, units = annotate_span(codes, starts[first:last] - begin, ends[first:last] - begin, *library)
+        else:
+            rows, units = annotate_giant(read, begin, end, library)
+        rows["call"] += first
+        rows["start"] += begin
+        rows["end"] += begin
+        found.append((rows, units))
+        first = last
+    return _join(found)
 
 
-def annotate(
-    read: Callable[[int, int], np.ndarray], starts: np.ndarray, ends: np.ndarray, satellites: Satellites
-) -> Annotation:
-    rows, letters, at = [], [], 0
-    for call, (start, end) in enumerate(zip(starts.tolist(), ends.tolist(), strict=True)):
-        for first in range(start, end, 1000):
-            last = min(end, first + 1000)
-            counts = np.bincount(read(first, last), minlength=5)
-            shares = (100 * counts[:4] // (last - first)).tolist()
-            unit = np.frombuffer(b"ACGTN", dtype=np.uint8)[read(first, min(first + 3, last))]
-            copies = 10 * (last - first) // len(unit)
-            text = np.frombuffer(b"ACGTN", dtype=np.uint8)[read(first, last)].tobytes().decode()
-            name = next((i for i, one in enumerate(satellites.units) if text.startswith(one)), -1)
-            rows.append((call, first, last, 1, copies, len(unit), 100, 0, 90, *shares, 150, name, at, at + len(unit)))
-            letters.append(unit)
-            at += len(unit)
-    joined = np.concatenate([np.empty(0, np.uint8), *letters])
-    return Annotation(np.array(rows, dtype=SEGMENT), joined)
+def annotate_giant(read: Read, begin: int, end: int, library: tuple) -> tuple[np.ndarray, np.ndarray]:
+    """As `annotate_span` for a call longer than SPAN, one stretch of SPAN bases after the other.
+
+    Segments that meet where two stretches do are one if their units are variants of each other: it is told by the
+    larger of the two.
+    """
+    pieces = []
+    for start in range(begin, end, SPAN):
+        stop = min(end, start + SPAN)
+        codes = np.ascontiguousarray(read(start, stop))
+        rows, units = annotate_span(codes, np.zeros(1, dtype=np.int64), np.array([stop - start]), *library)
+        cuts = np.cumsum(rows["consensus_size"])
+        parts = list(zip(rows, np.split(units, cuts[:-1]), strict=True))
+        for row, _ in parts:
+            row["start"] += start - begin
+            row["end"] += start - begin
+        if pieces and same_unit(pieces[-1][1], parts[0][1]):
+            pieces[-1] = _merge(pieces[-1], parts.pop(0))
+        pieces += parts
+    return np.array([row for row, _ in pieces], dtype=SEGMENT), np.concatenate([unit for _, unit in pieces])
+
+
+def _merge(left, right):
+    """One segment of two that meet, as (row, unit)."""
+    larger, unit = max(left, right, key=lambda piece: int(piece[0]["end"] - piece[0]["start"]))
+    row = larger.copy()
+    length = int(row["end"] - row["start"])
+    row["start"], row["end"] = left[0]["start"], right[0]["end"]
+    row["copies"] = round(int(row["copies"]) * int(row["end"] - row["start"]) / length)
+    return row, unit
+
+
+def _join(found) -> Annotation:
+    if not found:
+        return Annotation(np.empty(0, dtype=SEGMENT), np.empty(0, dtype=np.uint8))
+    segments = np.concatenate([rows for rows, _ in found])
+    sizes = segments["consensus_size"].astype(np.int64)
+    segments["unit_end"] = np.cumsum(sizes)
+    segments["unit_start"] = segments["unit_end"] - sizes
+    return Annotation(segments, _LETTERS[np.concatenate([units for _, units in found])])
+
+
+@njit(nogil=True, cache=True)
+def annotate_span(codes, starts, ends, rings, bounds, owners, words, holders):
+    """(SEGMENT rows with positions from the span's start, codes of their units one behind the other)."""
+    rows = np.zeros(starts.shape[0] + 16, dtype=SEGMENT)
+    units = np.empty(1024, dtype=np.uint8)
+    number = size = 0
+    for call in range(starts.shape[0]):
+        sequence = codes[starts[call] : ends[call]]
+        if sequence.shape[0] <= WINDOW:
+            borders, found, _ = split_window(sequence)
+        else:
+            borders, found = split_long(sequence)
+        for part in range(borders.shape[0] - 1):
+            bases = sequence[borders[part] : borders[part + 1]]
+            unit, counts = fit_segment(bases, found[part])
+            p = unit.shape[0]
+            if number == rows.shape[0]:
+                rows = np.concatenate((rows, np.zeros_like(rows)))
+            while size + p > units.shape[0]:
+                units = np.concatenate((units, np.empty_like(units)))
+            row = rows[number]
+            row["call"], row["start"], row["end"] = call, starts[call] + borders[part], starts[call] + borders[part + 1]
+            fill_row(row, bases, p, counts)
+            row["name"] = find_satellite(unit, rings, bounds, owners, words, holders)
+            units[size : size + p] = unit
+            size += p
+            number += 1
+    return rows[:number], units[:size]
+
+
+@njit(nogil=True, cache=True)
+def fill_row(row, codes, size, counts):
+    """The columns of a segment, from its bases, the size of its unit and the counts of `fit_segment`."""
+    numbers, entropy = composition(codes)
+    matches, mismatches, _, _, aligned, same, different, indels, period, _ = counts
+    row["period"], row["consensus_size"] = period, size
+    row["copies"] = percent((matches + mismatches) * codes.shape[0], 10 * size * aligned)
+    columns = same + different + indels
+    row["match"], row["indel"] = percent(same, columns), percent(indels, columns)
+    row["purity"] = percent(matches, aligned)
+    known = numbers.sum()
+    row["a"], row["c"] = percent(numbers[0], known), percent(numbers[1], known)
+    row["g"], row["t"] = percent(numbers[2], known), percent(numbers[3], known)
+    row["entropy"] = entropy
