@@ -48,7 +48,7 @@ def tile_runs(model: Model, tile: Tile, sequence: TileSequence, lowest: int, sto
             if channel.backward == backward
         ]
 
-    result = _scan(model, tile, sequence, found, RUN, stop)
+    result = _scan(model, tile, sequence, found, RUN, stop, lowest)
     return result if len(channels) == 1 else result._replace(found=in_genome_order(result.found))
 
 
@@ -69,13 +69,14 @@ def _scan(
     found: Callable[[np.ndarray, bool, Bins], list[np.ndarray]],
     dtype: np.dtype,
     stop: threading.Event,
+    lowest: int = 0,
 ) -> Found:
     windows = windows_of(model.card, tile)
     wanted = _worth_scoring(model.card, windows, sequence)
     pieces = [np.empty(0, dtype)]
     if wanted.any():
         for _, backward in STRANDS[model.card.strand]:
-            scores = _scores(model, sequence, windows, wanted, backward, stop)
+            scores = _scores(model, sequence, windows, wanted, backward, stop, lowest)
             clear_unknown(scores, windows.bins, sequence, tile.lengths, model.card.max_unknown)
             pieces.extend(found(scores, backward, windows.bins))
     counted = wanted[~windows.repeated]
@@ -93,9 +94,16 @@ def _worth_scoring(card: ModelCard, windows: Windows, sequence: TileSequence) ->
 
 
 def _scores(
-    model: Model, sequence: TileSequence, windows: Windows, wanted: np.ndarray, backward: bool, stop: threading.Event
+    model: Model,
+    sequence: TileSequence,
+    windows: Windows,
+    wanted: np.ndarray,
+    backward: bool,
+    stop: threading.Event,
+    lowest: int,
 ) -> np.ndarray:
     """Fixed-point scores int32 (outputs, bins) of the tile's bins, NO_SCORE where no wanted window scores.
+    Those below ``lowest`` need not be right.
 
     Windows of one size share batches of one fixed shape.
     """
@@ -116,5 +124,5 @@ def _scores(
             if begin == 0:
                 tensor[len(chosen) :] = tensor[0]  # never rows of zeros, which no window of bases may give
             outputs = model.run(tensor)[: len(chosen)]
-            stitch(fixed_scores(outputs, output.activation), windows, chosen, backward, scores)
+            stitch(fixed_scores(outputs, output.activation, lowest), windows, chosen, backward, scores)
     return scores

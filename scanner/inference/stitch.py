@@ -21,10 +21,10 @@ LARGEST_SCORE = 200_000.0
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _sigmoid_fixed(logits, out):
+def _sigmoid_fixed(logits, least, out):
     for i in range(logits.shape[0]):
         logit = logits[i]
-        if logit < -10.0:  # most bases of most genomes: less than half a ten-thousandth
+        if logit < least:
             out[i] = 0
         elif logit > 10.0:
             out[i] = SCORE_UNIT
@@ -32,11 +32,19 @@ def _sigmoid_fixed(logits, out):
             out[i] = np.int32(np.rint(SCORE_UNIT / (1.0 + math.exp(-logit))))
 
 
-def fixed_scores(logits: np.ndarray, activation: str) -> np.ndarray:
-    """Activate logits (any shape, outputs last) and round them to int32 ten-thousandths; the shape stays."""
+def fixed_scores(logits: np.ndarray, activation: str, lowest: int = 0) -> np.ndarray:
+    """Activate logits (any shape, outputs last) and round them to int32 ten-thousandths; the shape stays.
+
+    ``lowest``: sigmoid scores below it may come out as 0. Where nobody wants to know them, most bases of most genomes
+    need no exponential.
+    """
     if activation == "sigmoid":
         out = np.empty(logits.shape, dtype=np.int32)
-        _sigmoid_fixed(np.ascontiguousarray(logits, dtype=np.float32).reshape(-1), out.reshape(-1))
+        least = -10.0  # less than half a ten-thousandth
+        if 1 < lowest <= SCORE_UNIT:
+            share = (lowest - 1) / SCORE_UNIT
+            least = max(least, math.log(share / (1 - share)))
+        _sigmoid_fixed(np.ascontiguousarray(logits, dtype=np.float32).reshape(-1), least, out.reshape(-1))
         return out
     values = logits.astype(np.float64)
     if activation == "softmax":

@@ -46,6 +46,20 @@ def test_sigmoid_is_the_logistic_function(logits):
     assert np.abs(fixed_scores(logits, "sigmoid") - exact * SCORE_UNIT).max() <= 0.51
 
 
+@given(logits=LOGITS, lowest=st.integers(-3, SCORE_UNIT + 3))
+def test_scores_that_reach_the_lowest_stay(logits, lowest):
+    exact, scores = fixed_scores(logits, "sigmoid"), fixed_scores(logits, "sigmoid", lowest)
+    np.testing.assert_array_equal(np.where(exact >= lowest, exact, -1), np.where(scores >= lowest, scores, -1))
+
+
+def test_the_lowest_score_itself_stays():
+    logits = np.log(np.arange(1, SCORE_UNIT) / (SCORE_UNIT - np.arange(1, SCORE_UNIT)))
+    for lowest in (2, 3, 1000, 5000, 9999):
+        scores = fixed_scores(logits, "sigmoid", lowest)
+        assert scores[lowest - 1] == lowest
+        assert not scores[: max(0, lowest - 3)].any()
+
+
 @given(logits=LOGITS)
 def test_softmax_sums_to_one_and_ignores_a_shift(logits):
     scores = fixed_scores(logits, "softmax")
