@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from itertools import product
 
 import numpy as np
-from peers import Calls
+from peers import CALL, Calls
 from repeat_sets import CLEAN_CASES, DIVERGENCES, PERIOD_CLASSES, SHORT_LENGTHS, RepeatSet
 
 from genoscan.training.metrics import count, measures
@@ -181,6 +181,26 @@ def edge_distances(calls: Calls, repeats: RepeatSet, most_divergence: float = 0.
         "within_3": round(float((absolute <= 3).mean()), 4),
         "counts": np.bincount(np.clip(distances, -30, 30) + 30, minlength=61).tolist(),
     }
+
+
+def period_agreement(calls: Calls, repeats: RepeatSet, most_divergence: float = 0.10) -> dict | None:
+    """How often the call that shares most with a repeat tells its period, or a whole multiple of it.
+
+    Of repeats under ``most_divergence`` that some call overlaps; None for a tool that tells no periods.
+    """
+    told = exact = multiple = 0
+    for contig, truth in repeats.truths.items():
+        some = calls.get(contig, np.empty(0, dtype=CALL))
+        for one in truth[truth["divergence"] < most_divergence] if len(some) else ():
+            shared = np.minimum(some["end"], one["end"]) - np.maximum(some["start"], one["start"])
+            period = int(some["period"][np.argmax(shared)])
+            if shared.max() > 0 and period:
+                told += 1
+                exact += period == one["period"]
+                multiple += period % int(one["period"]) == 0
+    if not told:
+        return None
+    return {"repeats": told, "exact": round(exact / told, 4), "exact_or_multiple": round(multiple / told, 4)}
 
 
 def reliability(calls: Calls, repeats: RepeatSet, bins: int = 10) -> dict:

@@ -35,6 +35,7 @@ from repeat_measures import (
     edge_distances,
     grid_recall,
     lost_cells,
+    period_agreement,
     reliability,
     short_recall,
     split_marks,
@@ -89,8 +90,8 @@ def drawn_result(repeats: RepeatSet, tools: tuple[str, ...], model: str) -> dict
             result["tools"][tool] = {
                 **accuracy(marks, labels),
                 "false_bases_per_mb": round(float(false.mean()) * 1e6, 1),
-                "seconds": round(run.seconds, 1),
                 "edges": edge_distances(run.calls, repeats),
+                "period": period_agreement(run.calls, repeats),
             }
             say(tool, result["tools"][tool], "precision", "recall", "f1", "mcc", "false_bases_per_mb")
     by_base, by_call = curve(scores, labels, UNIT), curve(called, labels, 1000)

@@ -134,6 +134,15 @@ def test_edges_are_those_of_the_outermost_calls_over_a_repeat():
     assert found["counts"][30 + 3] == found["counts"][30 + 1] == found["counts"][30 - 10] == found["counts"][30] == 1
 
 
+def test_the_period_is_that_of_the_call_that_shares_most():
+    measures = module("repeat_measures")
+    repeats = planted(1000, (100, 200, 0.0), (300, 400, 0.05), (500, 600, 0.2), (700, 800, 0.0))
+    calls = called((100, 120, 900), (110, 200, 900), (300, 400, 900), (500, 600, 900), (650, 690, 900))
+    assert measures.period_agreement(calls, repeats) is None
+    calls["s"]["period"] = [4, 3, 6, 4, 4]
+    assert measures.period_agreement(calls, repeats) == {"repeats": 2, "exact": 0.5, "exact_or_multiple": 1.0}
+
+
 def test_reliability_by_hand():
     measures = module("repeat_measures")
     repeats = planted(1000, (100, 200, 0.0))
