@@ -53,6 +53,8 @@ class Piece(NamedTuple):
     callable: np.ndarray
     loci: dict[str, list[Interval]]
     """For each catalogue its merged loci that lie in callable sequence as a whole."""
+    catalogued: dict[str, np.ndarray]
+    """For each catalogue the bases of all of its loci, cut ones too."""
 
 
 def read_pieces(data: Path) -> list[Piece]:
@@ -64,23 +66,23 @@ def read_pieces(data: Path) -> list[Piece]:
         for name, letters in read_letters(data / "genomes" / f"hg38.chr1.chunk{number}.fa.gz").items():
             start = int(name.split("_")[1])
             end = start + len(letters)
-            inside = [Interval(max(b.start, start, done) - start, min(b.end, end) - start) for b in blocks]
-            callable_ = mask_of((one for one in inside if one.start < one.end), len(letters))
-            local = {
-                catalogue: [
-                    Interval(one.start - start, one.end - start)
-                    for one in loci
-                    if start <= one.start and one.end <= end
-                ]
-                for catalogue, loci in catalogues.items()
-            }
+            callable_ = mask_of(inside_of(blocks, start, end), len(letters))
+            callable_[: max(0, done - start)] = False
+            local = {catalogue: inside_of(some, start, end) for catalogue, some in catalogues.items()}
             loci = {
                 catalogue: [one for one in some if callable_[one.start : one.end].all()]
                 for catalogue, some in local.items()
             }
-            pieces.append(Piece(name, start, letters, callable_, loci))
+            masks = {catalogue: mask_of(some, len(letters)) for catalogue, some in local.items()}
+            pieces.append(Piece(name, start, letters, callable_, loci, masks))
             done = end
     return pieces
+
+
+def inside_of(intervals: list[Interval], start: int, end: int) -> list[Interval]:
+    """What of the intervals lies in [start, end), counted from there."""
+    cut = (Interval(max(one.start, start) - start, min(one.end, end) - start) for one in intervals)
+    return [one for one in cut if one.start < one.end]
 
 
 def human(data: Path, model: str) -> dict:
@@ -199,12 +201,12 @@ def extra(calls: Calls, marks: dict[str, list[np.ndarray]], pieces: list[Piece],
 
     The bases are those of callable sequence in no simpleRepeat; the calls those that lie in them to nine tenths.
     """
-    outside = [piece.callable & ~mask_of(piece.loci[REFERENCE], len(piece.letters)) for piece in pieces]
+    outside = [piece.callable & ~piece.catalogued[REFERENCE] for piece in pieces]
     ours = [mark & out for mark, out in zip(marks[GENOSCAN], outside, strict=True)]
     evidence = {tool: some for tool, some in marks.items() if tool != GENOSCAN}
     for name in CATALOGUES:
         if name != REFERENCE:
-            evidence[name] = [mask_of(piece.loci[name], len(piece.letters)) for piece in pieces]
+            evidence[name] = [piece.catalogued[name] for piece in pieces]
     total = max(1, sum(int(one.sum()) for one in ours))
 
     def share(some: list[np.ndarray]) -> float:
