@@ -1,11 +1,15 @@
-"""Per-base accuracy on simulated genomes with known repeats: genoscan beside TRF and tantan, all in one run.
+"""Accuracy on simulated repeats, base by base: genoscan beside TRF, tantan, longdust and ULTRA, all in one run.
 
     python benchmarks/repeats_accuracy.py --background hg38_piece.fa --out benchmarks/results/repeats_accuracy.json
 
-The test genome comes from seeds that training never uses. With --background its composition is a Markov chain of
-order 3 fitted on that sequence (take one that the model was not trained on); without, compositions are random.
-Written: a JSON with precision, recall, F1 and Matthews correlation of every tool, and recall by period and
-divergence; and beside it a plot (PNG) of the same.
+The background is a sequence that the model was not trained on: the composition of the test genomes comes from it. Sets
+(`repeat_sets`): drawn as the simulator draws (periods 1-500 over two kinds of background, periods 501-2000), a grid of
+periods and divergences, every exact period at 0-2 %, short repeats with the limit of what can be told
+(`repeats_limit`), and a larger genome for calibration. Every tool runs at its documented and at more sensitive
+settings (`peers.TOOLS`), two at a time. genoscan is measured as it calls by default, along the threshold on its base
+scores (bedGraph), and at the thresholds where its precision equals that of each TRF.
+
+Written: a JSON, and plots beside it (`repeats_plots`).
 """
 
 from __future__ import annotations
@@ -14,145 +18,223 @@ import argparse
 import json
 import platform
 import tempfile
-from itertools import pairwise
+import time
 from pathlib import Path
 
 import numpy as np
-from peers import TOOLS, Run, available, run_tool
+import repeats_plots
+from peers import GENOSCAN, Run, available, base_scores, covered, run_tool, run_tools
+from repeat_measures import (
+    UNIT,
+    Marks,
+    accuracy,
+    base_reliability,
+    call_scores,
+    clean_recall,
+    curve,
+    edge_distances,
+    grid_recall,
+    lost_cells,
+    period_agreement,
+    reliability,
+    short_recall,
+    split_marks,
+    thinned,
+    threshold_at,
+)
+from repeat_sets import RepeatSet, clean_set, drawn_set, grid_set, read_codes, short_set
+from repeats_limit import limits
 
 from genoscan import __version__
 from genoscan.scanner.catalogue import find_model
 from genoscan.scanner.inference.session import read_card
-from genoscan.scanner.reading.genome import open_genome
-from genoscan.training.data.demo import fasta_record
-from genoscan.training.data.simulate import (
-    PERIOD_CLASSES,
-    RepeatSimulation,
-    label_bases,
-    markov_table,
-    random_table,
-    simulate,
-)
-from genoscan.training.metrics import count, measures
 
-TEST_SEED = (2_026_112_1, 77)
-"""Training and validation draw from seed sequences that begin with the recipe's seed (1) and a split number."""
-DIVERGENCES = (0.0, 0.02, 0.05, 0.10, 0.15, 0.20, 0.2501)
-SKIPPED = ("genoscan repeats (2 threads)",)
+TRF = ("TRF 2 7 7 80 10 50 500", "TRF 2 5 7 80 10 40 2000", "TRF 2 3 5 80 10 30 2000")
+QUICK = (
+    GENOSCAN, *TRF, "tantan -f3", "tantan -f3 -w500", "tantan -f4 -w500", "longdust", "longdust -s2 -t0.5",
+    "longdust -k8 -w20000",
+)  # fmt: skip
+SLOW = ("ULTRA -p 500", "ULTRA")
+LONG = (
+    GENOSCAN, "TRF 2 7 7 80 10 50 2000", *TRF[1:], "tantan -f4 -w2000", "tantan -f3 -w2000", "longdust",
+    "longdust -k8 -w20000",
+)  # fmt: skip
 
 
-def simulate_test(background: str | None, contigs: int, bases: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    generator = np.random.default_rng(TEST_SEED)
-    table = None
-    if background:
-        with open_genome(background) as genome:
-            codes = [genome.codes(i, 0, int(length)) for i, length in enumerate(genome.lengths)]
-        table = markov_table(np.concatenate(codes), 3)
-    settings = RepeatSimulation()
-    return [
-        simulate(generator, bases, settings, random_table(generator) if table is None else table)
-        for _ in range(contigs)
-    ]
+def marks_of(run: Run, repeats: RepeatSet) -> Marks:
+    return {contig: covered(run.calls, contig, length) for contig, length in repeats.lengths.items()}
 
 
-def bases_of(run: Run, contig: str, length: int) -> np.ndarray:
-    marked = np.zeros(length, dtype=bool)
-    for start, end in run.intervals.get(contig, ()):
-        marked[start:end] = True
-    return marked
+def joined(parts: dict[str, np.ndarray]) -> np.ndarray:
+    return np.concatenate(list(parts.values()))
 
 
-def recall_table(marked: list[np.ndarray], truths: list[np.ndarray]) -> list[dict]:
-    """Recall of bases in every cell of period class and divergence, with the number of repeats in it."""
-    cells = []
-    for low, high in PERIOD_CLASSES:
-        for least, most in pairwise(DIVERGENCES):
-            found = total = repeats = 0
-            for bases, truth in zip(marked, truths, strict=True):
-                inside = (truth["period"] >= low) & (truth["period"] <= high)
-                inside &= (truth["divergence"] >= least) & (truth["divergence"] < most)
-                for one in truth[inside]:
-                    found += int(bases[one["start"] : one["end"]].sum())
-                    total += int(one["end"] - one["start"])
-                repeats += int(inside.sum())
-            share = found / total if total else None
-            cells.append({"period": [low, high], "divergence": [least, most], "repeats": repeats, "recall": share})
-    return cells
+def drawn_result(repeats: RepeatSet, tools: tuple[str, ...], model: str) -> dict:
+    """Precision, recall, MCC and edges of every tool, and genoscan's curves and matched thresholds."""
+    labels = repeats.labels()
+    result: dict = {
+        "about": repeats.about,
+        "bases": len(labels),
+        "repeats": sum(map(len, repeats.truths.values())),
+        "share_in_repeats": round(float(labels.mean()), 4),
+        "tools": {},
+    }
+    with tempfile.TemporaryDirectory(prefix="genoscan-") as folder:
+        fasta = repeats.write(Path(folder))
+        scores = joined(base_scores(fasta, repeats.lengths, model))
+        for tool, run in run_tools(tools, fasta, model):
+            if tool == GENOSCAN:
+                called = call_scores(run.calls, repeats.lengths)
+            marks = marks_of(run, repeats)
+            false = joined(marks) & ~labels
+            result["tools"][tool] = {
+                **accuracy(marks, labels),
+                "false_bases_per_mb": round(float(false.mean()) * 1e6, 1),
+                "edges": edge_distances(run.calls, repeats),
+                "period": period_agreement(run.calls, repeats),
+            }
+            say(tool, result["tools"][tool], "precision", "recall", "f1", "mcc", "false_bases_per_mb")
+    by_base, by_call = curve(scores, labels, UNIT), curve(called, labels, 1000)
+    best = int(np.argmax(by_base["mcc"]))
+    result["curve"] = {"by_base": thinned(by_base), "by_call": thinned(by_call)}
+    result["best_threshold"] = {key: round(float(values[best]), 4) for key, values in by_base.items()}
+    result["at_precision_of"] = {
+        tool: at_precision(row["precision"], row["recall"], by_base, by_call)
+        for tool, row in result["tools"].items()
+        if tool != GENOSCAN
+    }
+    return result
 
 
-def plot(result: dict, path: Path) -> None:
-    import matplotlib
+def at_precision(precision: float, recall: float, by_base: dict, by_call: dict) -> dict:
+    """genoscan's thresholds and recalls at a peer's precision."""
+    row: dict = {"precision": precision, "recall_of_the_peer": recall}
+    for name, points in (("by_base", by_base), ("by_call", by_call)):
+        threshold = threshold_at(points, precision)
+        place = int(np.searchsorted(points["threshold"], threshold))
+        reached = points["precision"][place] >= precision
+        row[name] = {
+            "threshold": round(threshold, 4),
+            "recall": round(float(points["recall"][place]), 4) if reached else None,
+        }
+    return row
 
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
 
-    tools = list(result["tools"])
-    columns = -(-(len(tools) + 1) // 2)
-    figure, axes = plt.subplots(2, columns, figsize=(3.4 * columns, 6.2), layout="constrained")
-    points, *grids = axes.flat
-    for tool in tools:
-        points.plot(result["tools"][tool]["recall"], result["tools"][tool]["precision"], "o", label=tool)
-    points.set(xlabel="recall", ylabel="precision", title="bases in repeats", xlim=(0, 1.02), ylim=(0.4, 1.02))
-    points.legend(fontsize=7, loc="lower left")
-    divergences = [f"{least:.0%}-{most:.0%}" for least, most in pairwise(DIVERGENCES)]
-    for axis, tool in zip(grids, tools, strict=False):
-        cells = result["tools"][tool]["recall_by_period_and_divergence"]
-        grid = np.array([np.nan if cell["recall"] is None else cell["recall"] for cell in cells], dtype=float)
-        grid = grid.reshape(len(PERIOD_CLASSES), -1)
-        image = axis.imshow(grid, vmin=0, vmax=1, cmap="viridis", aspect="auto")
-        for (row, column), value in np.ndenumerate(grid):
-            color = "w" if value < 0.6 else "k"
-            axis.text(column, row, f"{value:.2f}", ha="center", va="center", fontsize=8, color=color)
-        axis.set_title(f"{tool}\nMCC {result['tools'][tool]['mcc']:.3f}", fontsize=9)
-        axis.set_xticks(range(grid.shape[1]), divergences, fontsize=7, rotation=30)
-        axis.set_yticks(range(len(PERIOD_CLASSES)), [f"{low}-{high}" for low, high in PERIOD_CLASSES], fontsize=7)
-        axis.set(xlabel="substitutions in each copy", ylabel="period (bases)")
-    for axis in grids[len(tools) :]:
-        axis.axis("off")
-    figure.colorbar(image, ax=axes[:, -1], label="recall of bases")
-    figure.savefig(path, dpi=110)
+def grid_result(grid: RepeatSet, matched: dict, model: str) -> dict:
+    """Recall in every cell of every tool, of genoscan also at the thresholds of equal precision, and where peers win.
+
+    ``matched``: for each peer the base threshold at which genoscan's precision is the peer's (`at_precision`).
+    """
+    with tempfile.TemporaryDirectory(prefix="genoscan-") as folder:
+        fasta = grid.write(Path(folder))
+        scores = joined(base_scores(fasta, grid.lengths, model))
+        marks = {tool: marks_of(run, grid) for tool, run in run_tools((GENOSCAN, *SLOW, *QUICK[1:]), fasta, model)}
+    ours = {
+        tool: split_marks(scores >= row["by_base"]["threshold"] * UNIT, grid.lengths) for tool, row in matched.items()
+    }
+    result: dict = {"about": grid.about}
+    for name, shortest in (("all", 0), ("50 bases or more", 50)):
+        peers = {tool: grid_recall(some, grid, shortest) for tool, some in marks.items()}
+        equal = {tool: grid_recall(some, grid, shortest) for tool, some in ours.items()}
+        lost = {f"each peer at its own precision: {tool}": lost_cells(equal[tool], peers[tool]) for tool in equal}
+        if TRF[0] in equal:
+            lost |= {f"genoscan at the precision of {TRF[0]}: {t}": lost_cells(equal[TRF[0]], peers[t]) for t in equal}
+        cells = {
+            GENOSCAN: peers.pop(GENOSCAN),
+            **{matched_name(tool): equal[tool] for tool in TRF if tool in equal},
+            **peers,
+        }
+        result[name] = {"cells": cells, "cells_where_a_peer_finds_more": lost}
+    return result
+
+
+def matched_name(tool: str) -> str:
+    return f"genoscan at the precision of {tool}"
+
+
+def short_result(codes: np.ndarray, each: int, false_rate: float, matched: dict, model: str) -> dict:
+    short = short_set(codes, each)
+    result: dict = {"about": short.about, "false_bases_per_mb": round(false_rate * 1e6, 1), "cells": {}}
+    result["cells"]["limit"] = limits(codes, false_rate, 40_000)
+    with tempfile.TemporaryDirectory(prefix="genoscan-") as folder:
+        fasta = short.write(Path(folder))
+        scores = joined(base_scores(fasta, short.lengths, model))
+        if TRF[0] in matched:
+            called = scores >= matched[TRF[0]]["by_base"]["threshold"] * UNIT
+            result["cells"][matched_name(TRF[0])] = short_recall(split_marks(called, short.lengths), short)
+        for tool, run in run_tools((*QUICK, "ULTRA"), fasta, model):
+            result["cells"][tool] = short_recall(marks_of(run, short), short)
+    return result
+
+
+def clean_result(clean: RepeatSet, model: str) -> dict:
+    result: dict = {"about": clean.about, "tools": {}}
+    with tempfile.TemporaryDirectory(prefix="genoscan-") as folder:
+        fasta = clean.write(Path(folder))
+        for tool, run in run_tools((GENOSCAN, *TRF[:2], "tantan -f4 -w500", "longdust -s2 -t0.5"), fasta, model):
+            result["tools"][tool] = clean_recall(marks_of(run, clean), clean)
+            say(tool, result["tools"][tool], "recall", "found", "periods_below_99_percent")
+    return result
+
+
+def calibration_result(repeats: RepeatSet, model: str) -> dict:
+    with tempfile.TemporaryDirectory(prefix="genoscan-") as folder:
+        fasta = repeats.write(Path(folder))
+        scores = joined(base_scores(fasta, repeats.lengths, model))
+        calls = run_tool(GENOSCAN, fasta, model).calls
+    return {
+        "about": repeats.about,
+        "bases": len(scores),
+        **reliability(calls, repeats),
+        "single_bases": base_reliability(scores, repeats.labels()),
+    }
+
+
+def say(name: str, row: dict, *keys: str) -> None:
+    print(f"{name:32s}", " ".join(f"{key} {row[key]}" for key in keys), flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--background", help="FASTA whose composition the test genome takes")
+    parser.add_argument("--background", required=True, help="FASTA whose composition the test genomes take")
     parser.add_argument("--model", default="repeats")
-    parser.add_argument("--contigs", type=int, default=4)
-    parser.add_argument("--bases", type=int, default=1_000_000, help="bases of a contig")
+    parser.add_argument("--scale", type=float, default=1.0, help="size of all sets: 0.1 for a quick look")
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
-    pieces = simulate_test(arguments.background, arguments.contigs, arguments.bases)
-    truths = [truth for _, truth in pieces]
-    labels = np.concatenate([label_bases(truth, len(codes)) for codes, truth in pieces]).astype(bool)
-    result = {
+    started, scale, model = time.perf_counter(), arguments.scale, arguments.model
+    codes = read_codes(arguments.background)
+    result: dict = {
         "genoscan": __version__,
-        "model": read_card(find_model(arguments.model)).version,
+        "model": read_card(find_model(model)).version,
         "machine": platform.processor() or platform.machine(),
-        "bases": len(labels),
-        "repeats": sum(map(len, truths)),
-        "share_in_repeats": float(labels.mean()),
-        "background": Path(arguments.background).name if arguments.background else "random composition",
-        "settings": vars(RepeatSimulation()),
-        "tools": {},
+        "background": Path(arguments.background).name,
+        "scale": scale,
+        "sets": {},
     }
-    with tempfile.TemporaryDirectory(prefix="genoscan-") as folder:
-        fasta = Path(folder) / "test.fa"
-        fasta.write_bytes(b"".join(fasta_record(f"t{i}", codes) for i, (codes, _) in enumerate(pieces)))
-        for tool in TOOLS:
-            if tool in SKIPPED or not available(tool):
-                continue
-            run = run_tool(tool, fasta, arguments.model)
-            marked = [bases_of(run, f"t{i}", len(codes)) for i, (codes, _) in enumerate(pieces)]
-            found = measures(count(np.concatenate(marked), labels))
-            result["tools"][tool] = {
-                **{key: round(float(value), 4) for key, value in found.items()},
-                "seconds": round(run.seconds, 2),
-                "recall_by_period_and_divergence": recall_table(marked, truths),
-            }
-            print(f"{tool:32s}", " ".join(f"{key} {value:.4f}" for key, value in found.items()), flush=True)
+    bases, extra = int(1_000_000 * scale), tuple(filter(available, SLOW))
+    for name, periods, real, tools in (
+        ("Markov", (1, 500), False, (GENOSCAN, *extra, *QUICK[1:])),
+        ("shuffled", (1, 500), True, QUICK),
+        ("long periods", (501, 2000), False, LONG),
+    ):
+        print(f"{name}, after {time.perf_counter() - started:.0f} s", flush=True)
+        result["sets"][name] = drawn_result(drawn_set(codes, name, periods, 4, bases, real), tools, model)
+    main_set = result["sets"]["Markov"]
+    matched = main_set["at_precision_of"]
+    print(f"grid, after {time.perf_counter() - started:.0f} s", flush=True)
+    result["grid"] = grid_result(grid_set(codes, max(4, int(80 * scale))), matched, model)
+    print(f"short, after {time.perf_counter() - started:.0f} s", flush=True)
+    reference = main_set["tools"].get(TRF[0], main_set["tools"][GENOSCAN])
+    result["short"] = short_result(
+        codes, max(10, int(120 * scale)), reference["false_bases_per_mb"] / 1e6, matched, model
+    )
+    print(f"clean, after {time.perf_counter() - started:.0f} s", flush=True)
+    result["clean"] = clean_result(clean_set(codes, 500, max(1, round(2 * scale))), model)
+    result["calibration"] = calibration_result(drawn_set(codes, "calibration", (1, 500), 4, 6 * bases, False), model)
+    result["seconds"] = round(time.perf_counter() - started)
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     arguments.out.write_text(json.dumps(result, indent=1) + "\n")
-    plot(result, arguments.out.with_suffix(".png"))
+    repeats_plots.plot(result, arguments.out)
 
 
 if __name__ == "__main__":
