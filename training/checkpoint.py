@@ -155,6 +155,14 @@ def write_metrics(out: Path, history: Sequence[dict[str, float]]) -> None:
     write_whole(out / METRICS, "".join(json.dumps(epoch) + "\n" for epoch in history).encode())
 
 
+def read_metrics(out: Path) -> list[dict[str, float]]:
+    """The epochs in the run folder's metrics.jsonl; none where there is no such file, or a damaged one."""
+    try:
+        return [json.loads(line) for line in (out / METRICS).read_text(encoding="utf-8").splitlines()]
+    except (OSError, ValueError):
+        return []
+
+
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file under a temporary name, flush it to the disk and rename it; `GenoscanError` when that fails."""
     partial = path.with_name(path.name + ".partial")
