@@ -18,7 +18,14 @@ from .scanner.errors import ClosedPipe, GenoscanError, one_line
 
 _HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
-_EXTRAS = {"torch": "train", "tensorboard": "train", "onnx": "export", "onnxscript": "export"}
+_EXTRAS = {
+    "torch": "train",
+    "tensorboard": "train",
+    "transformers": "train",
+    "accelerate": "train",
+    "onnx": "export",
+    "onnxscript": "export",
+}
 """Packages that only some commands need, and the extra that brings them."""
 
 
@@ -390,6 +397,64 @@ def demo(out_dir, bases, seed, no_scan, threads):
 
 
 @main.group()
+def data() -> None:
+    """Make a data set to train and judge classifiers on.
+
+    \b
+    Example:
+      genoscan data repeats --genome hg38.fa --positives loci.vcf --masked hg38.masked.fa -o data/repeats
+    """
+
+
+@data.command("repeats")
+@click.option("-o", "--out", required=True, metavar="DIR", help="Folder for the three tables and dataset.json.")
+@click.option("--genome", metavar="FASTA", help="The genome (with --simulate: whose composition is taken over).")
+@click.option("--positives", metavar="LOCI", help="Loci of repeats: VCF (as VNTRseek's), BED or TRF's output; or .gz.")
+@click.option("--masked", metavar="FASTA", help="The genome with its repeats masked by N [default: the genome].")
+@click.option("--soft-masked", is_flag=True, help="Lower case is masked, too.")
+@click.option("--exclude", "excluded", multiple=True, metavar="LOCI",
+              help="Further loci that no negative may touch; repeatable.")  # fmt: skip
+@click.option("--simulate", type=click.IntRange(6), metavar="N", help="N simulated sequences instead of a genome's.")
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="Take N loci at most, at random.")
+@click.option(
+    "--min-length", type=click.IntRange(1), default=26, show_default=True, help="Bases of the shortest locus."
+)
+@click.option("--max-length", type=click.IntRange(1), default=512, show_default=True,
+              help="Bases to which longer loci are cut.")  # fmt: skip
+@click.option("--flank", type=click.IntRange(0), default=256, show_default=True, help="Bases kept on either side.")
+@click.option("--seed", type=click.IntRange(0), default=1, show_default=True)
+@_guarded
+def data_repeats(out, genome, positives, masked, soft_masked, excluded, simulate, limit, min_length, max_length, flank,
+                 seed):  # fmt: skip
+    """Make a balanced data set of tandem repeats and of sequences without them, of the same lengths, in three splits
+    that share no locus and no family of repeats.
+
+    \b
+    Examples:
+      genoscan data repeats --genome hg38.fa --soft-masked --positives loci.vcf --exclude trf.bed -o data/repeats
+      genoscan data repeats --simulate 10000 --genome hg38.fa -o data/simulated
+    """
+    from pathlib import Path
+
+    from .scanner.errors import UsageError
+    from .training.data.repeat_windows import WindowSettings, build_from_genome, build_simulated
+
+    if min_length > max_length:
+        raise UsageError(f"--min-length {min_length} is larger than --max-length {max_length}")
+    settings = WindowSettings(
+        seed=seed, shortest=min_length, longest=max_length, flank=flank, limit=limit, distance=max(1000, 2 * flank)
+    )
+    if simulate is not None:
+        if positives or masked or soft_masked or excluded or limit:
+            raise UsageError("--simulate makes its own sequences: of the inputs it takes --genome only")
+        build_simulated(Path(out), simulate, genome, settings, _say)
+        return
+    if not (genome and positives):
+        raise UsageError("give --genome and --positives, or --simulate N")
+    build_from_genome(Path(out), genome, positives, masked, soft_masked, excluded, settings, _say)
+
+
+@main.group()
 def train() -> None:
     """Train a model.
 
@@ -400,11 +465,15 @@ def train() -> None:
 
 
 @train.command("repeats")
-@click.option(
-    "--recipe", default="repeats", show_default=True, metavar="NAME_OR_TOML", help="A bundled recipe or a file."
-)
+@click.option("--net", type=click.Choice(["spectrum", "kmer-bert"]), default="spectrum", show_default=True,
+              help="Base by base, on simulated genomes; or whole windows, on a data set.")  # fmt: skip
+@click.option("--recipe", metavar="NAME_OR_TOML", help="A bundled recipe or a file [default: repeats, for kmer-bert "
+              "repeats-kmer-bert].")  # fmt: skip
 @click.option("--background", "backgrounds", multiple=True, metavar="FASTA",
-              help="Genome whose composition the simulated backgrounds take; repeatable.")  # fmt: skip
+              help="Genome whose composition the simulated backgrounds take; repeatable (spectrum).")  # fmt: skip
+@click.option("--data", metavar="DIR", help="Data set of `genoscan data repeats` (kmer-bert).")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True,
+              help="Where the network is trained (kmer-bert).")  # fmt: skip
 @click.option(
     "-o", "--out", required=True, metavar="DIR", help="Run folder: checkpoints, log, metrics. Resumed if there."
 )
@@ -412,18 +481,31 @@ def train() -> None:
               help="Stop cleanly after this long; the same command goes on.")  # fmt: skip
 @_threads
 @_guarded
-def train_repeats(recipe, backgrounds, out, time_limit, threads):
-    """Train the tandem-repeat network on simulated genomes.
+def train_repeats(net, recipe, backgrounds, data, device, out, time_limit, threads):
+    """Train a tandem-repeat network: the one that scores each base on simulated genomes, or a k-mer BERT that
+    classifies windows on a data set.
 
     \b
-    Example:
+    Examples:
       genoscan train repeats --background hg38.fa --background yeast.fa -o runs/repeats
+      genoscan train repeats --net kmer-bert --data data/repeats -o runs/kmer-bert
     """
     from pathlib import Path
 
-    from .training.fit import fit
+    from .scanner.errors import UsageError
 
-    fit(recipe, Path(out), backgrounds, time_limit=time_limit, threads=threads)
+    if net == "spectrum":
+        if data or device != "auto":
+            raise UsageError("--data and --device are for --net kmer-bert")
+        from .training.fit import fit
+
+        fit(recipe or "repeats", Path(out), backgrounds, time_limit=time_limit, threads=threads)
+        return
+    if backgrounds or not data:
+        raise UsageError("--net kmer-bert learns from a data set: give --data DIR, and no --background")
+    from .training.classify import train_classifier
+
+    train_classifier(recipe or "repeats-kmer-bert", data, out, device, threads, time_limit)
 
 
 @main.command()

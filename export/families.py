@@ -9,19 +9,22 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from torch import Tensor, nn
 
 from ..scanner.card import ModelCard, Provenance
 from ..scanner.errors import GenoscanError, UsageError
-from ..training.checkpoint import BEST, LAST, Checkpoint, load_checkpoint, read_run, restore_net
+from ..training.checkpoint import BEST, LAST, RECIPE, Checkpoint, load_checkpoint, read_metrics, read_run, restore_net
 from ..training.recipe import model_card
 from .convert import SpectrumFloatLayout, SpectrumIntegerLayout
 
 Precision = Literal["fp32", "fp16", "int8"]
 TIMES = ("seconds", "megabases_per_second")
 """Entries of an epoch that say how fast it was and not how good."""
+_NETWORK = "best"
+"""The folder of a classifier's run that holds its network, as transformers writes it."""
+_SPEED = ("_runtime", "_per_second")
 PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16", "int8")
 
 
@@ -111,16 +114,44 @@ def _metrics(checkpoint: Checkpoint) -> dict[str, float]:
 
 def _date(folder: Path, checkpoint: Checkpoint) -> str:
     """When the run's session that wrote the checkpoint began, as its run.json says; not the day of the export."""
-    run = read_run(folder)
-    sessions = [] if run is None else run["sessions"]
+    return _date_of(read_run(folder) or {}, checkpoint.step)
+
+
+def _date_of(run: dict[str, Any], step: int) -> str:
+    """When the session of a run.json that made this step began."""
     dates = [
         str(session.get("date", ""))
-        for session in sessions
-        if isinstance(session, dict) and session.get("from_step", 0) < max(checkpoint.step, 1)
+        for session in run.get("sessions", [])
+        if isinstance(session, dict) and session.get("from_step", 0) < max(step, 1)
     ]
     return dates[-1] if dates else ""
 
 
+def _is_classifier_run(path: Path) -> bool:
+    run = path if (path / _NETWORK).is_dir() else path.parent
+    return (run / _NETWORK / "config.json").is_file() and (run / RECIPE).is_file() and path in (run, run / _NETWORK)
+
+
+def _open_classifier_run(path: Path) -> Source:
+    from ..training.classifier_recipe import classifier_card  # needs transformers
+    from ..training.classify import load_classifier
+
+    run = path if (path / _NETWORK).is_dir() else path.parent
+    recipe, network = load_classifier(run)
+    card = classifier_card(recipe)
+    started = read_run(run, "data") or {}
+    best = max(read_metrics(run), key=lambda epoch: epoch.get("sequences_mcc", -1.0), default={})
+    provenance = card.provenance.model_copy(
+        update={
+            "metrics": {name: float(value) for name, value in best.items() if not name.endswith(_SPEED)},
+            "code_version": str(started.get("code_version", "")),
+            "date": _date_of(started, int(best.get("step", 0))),
+        }
+    )
+    return Source(path, network, lambda _: network, card.model_copy(update={"provenance": provenance}))
+
+
 FAMILIES: tuple[Family, ...] = (
     Family(f"{BEST} or {LAST} of `genoscan train` (or its folder)", _is_training_run, _open_training_run),
+    Family("the folder of a run of `genoscan train --net kmer-bert`", _is_classifier_run, _open_classifier_run),
 )

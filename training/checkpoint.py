@@ -18,7 +18,7 @@ import torch
 
 from ..scanner.errors import GenoscanError, UsageError
 from .nets.spectrum_net import SpectrumNet
-from .recipe import Recipe, parse_recipe, recipe_text
+from .recipe import Part, Recipe, parse_recipe, recipe_text
 
 FORMAT = 2
 
@@ -90,15 +90,18 @@ def restore_net(checkpoint: Checkpoint) -> SpectrumNet:
     return net.eval()
 
 
-def open_run(out: Path, recipe: Recipe, backgrounds: Sequence[tuple[str, str]], code_version: str) -> dict[str, Any]:
+def open_run(
+    out: Path, recipe: Part, inputs: Sequence[tuple[str, str]], code_version: str, kind: str = "backgrounds"
+) -> dict[str, Any]:
     """Make the run folder ``out``, or see that it holds this very run; returns the content of its run.json.
 
-    ``backgrounds`` are (path, digest) pairs. A run of another recipe (its [card] aside, which training does not
-    read) or on other backgrounds, and a folder that holds something else, raise `UsageError`.
+    ``inputs`` are (path, digest) pairs of what the run learns from, ``kind`` what run.json calls them. A run of another
+    recipe (its [card] aside, which training does not read) or on other inputs, and a folder that holds something else,
+    raise `UsageError`.
     """
     if out.exists() and not out.is_dir():
         raise UsageError(f"{out}: is no folder: give another --out")
-    run = read_run(out)
+    run = read_run(out, kind)
     if run is None:
         if out.is_dir() and any(out.iterdir()):
             raise UsageError(f"{out}: is not empty and holds no training run: give another --out")
@@ -106,19 +109,19 @@ def open_run(out: Path, recipe: Recipe, backgrounds: Sequence[tuple[str, str]], 
             "recipe": recipe.name,
             "seed": recipe.seed,
             "code_version": code_version,
-            "backgrounds": [{"path": path, "digest": digest} for path, digest in backgrounds],
+            kind: [{"path": path, "digest": digest} for path, digest in inputs],
             "sessions": [],
         }
     else:
-        started = parse_recipe(_read(out / RECIPE), str(out / RECIPE))
+        started = parse_recipe(_read(out / RECIPE), str(out / RECIPE), type(recipe))
         for part in ("seed", "net", "data", "fit", "task", "name"):
             if getattr(started, part) != getattr(recipe, part):
                 raise UsageError(
                     f"{out}: holds a run whose recipe has another {part}: give that recipe or another --out"
                 )
-        if [background["digest"] for background in run["backgrounds"]] != [digest for _, digest in backgrounds]:
-            known = " ".join(background["path"] for background in run["backgrounds"]) or "none"
-            raise UsageError(f"{out}: holds a run on other backgrounds ({known}): give those or another --out")
+        if [one["digest"] for one in run[kind]] != [digest for _, digest in inputs]:
+            known = " ".join(one["path"] for one in run[kind]) or "none"
+            raise UsageError(f"{out}: holds a run on other {kind} ({known}): give those or another --out")
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -128,13 +131,13 @@ def open_run(out: Path, recipe: Recipe, backgrounds: Sequence[tuple[str, str]], 
     return run
 
 
-def read_run(out: Path) -> dict[str, Any] | None:
-    """What the run folder's run.json says; None where there is none."""
+def read_run(out: Path, kind: str = "backgrounds") -> dict[str, Any] | None:
+    """What the run folder's run.json says; None where there is none. ``kind`` is what it calls the run's inputs."""
     if not (out / RUN).exists():
         return None
     try:
         run = json.loads(_read(out / RUN))
-        [background["digest"] for background in run["backgrounds"]]
+        [one["digest"] for one in run[kind]]
         run["sessions"].copy()
     except (ValueError, TypeError, KeyError, AttributeError):
         raise GenoscanError(f"{out / RUN}: damaged: give another --out") from None
@@ -152,6 +155,14 @@ def write_metrics(out: Path, history: Sequence[dict[str, float]]) -> None:
     It is written whole each time, so that it agrees with the checkpoint however the run before ended.
     """
     write_whole(out / METRICS, "".join(json.dumps(epoch) + "\n" for epoch in history).encode())
+
+
+def read_metrics(out: Path) -> list[dict[str, float]]:
+    """The epochs in the run folder's metrics.jsonl; none where there is no such file, or a damaged one."""
+    try:
+        return [json.loads(line) for line in (out / METRICS).read_text(encoding="utf-8").splitlines()]
+    except (OSError, ValueError):
+        return []
 
 
 def write_whole(path: Path, content: bytes) -> None:

@@ -10,7 +10,7 @@ import json
 import tomllib
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -20,11 +20,13 @@ from ..scanner.errors import GenoscanError, UsageError
 from .data.simulate import RepeatSimulation
 
 
-class _Part(BaseModel):
+class Part(BaseModel):
+    """A section of a recipe: no unknown fields, nothing changed once it is read."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class NetSettings(_Part):
+class NetSettings(Part):
     """The network of `nets.spectrum_net`."""
 
     lags: int = Field(gt=0, le=LARGEST_LAG, multiple_of=64, description="largest lag in bases")
@@ -38,7 +40,7 @@ class NetSettings(_Part):
         return self
 
 
-class RepeatData(_Part):
+class RepeatData(Part):
     """Simulated windows with tandem repeats, as `data.repeats` draws them."""
 
     window: int = Field(gt=0, multiple_of=BIN, description="bases of an example")
@@ -59,7 +61,7 @@ class RepeatData(_Part):
         return self
 
 
-class FitSettings(_Part):
+class FitSettings(Part):
     """The optimiser's settings: AdamW, linear warm-up, then linear decay to 1 % of the learning rate."""
 
     batch: int = Field(gt=0, description="windows to a step")
@@ -77,7 +79,7 @@ class FitSettings(_Part):
         return self.epochs * self.steps_per_epoch
 
 
-class CardSettings(_Part):
+class CardSettings(Part):
     """What the trained model's card says beside what training finds out (`scanner.card.ModelCard`)."""
 
     name: str
@@ -98,7 +100,7 @@ class CardSettings(_Part):
     track: Track = Track()
 
 
-class Recipe(_Part):
+class Recipe(Part):
     """One training run."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
@@ -116,7 +118,7 @@ class Recipe(_Part):
         try:
             model_card(self)
         except ValidationError as error:
-            raise ValueError(_problem(error, "card")) from None
+            raise ValueError(first_problem(error, "card")) from None
         return self
 
 
@@ -125,11 +127,15 @@ def model_card(recipe: Recipe, provenance: Provenance | None = None) -> ModelCar
 
     Without ``provenance`` the card carries what the recipe itself knows: data, held-out set and licence.
     """
-    card = recipe.card
+    return ModelCard(**card_fields(recipe.card, provenance), input=SpectrumInput(lags=recipe.net.lags))
+
+
+def card_fields(card: CardSettings, provenance: Provenance | None = None) -> dict[str, Any]:
+    """The fields of a `ModelCard` that a recipe's [card] gives, provenance included."""
     fields = {name: getattr(card, name) for name in type(card).model_fields if name in ModelCard.model_fields}
     if provenance is None:
         provenance = Provenance(data=card.data, held_out=card.held_out, licence=card.licence)
-    return ModelCard(**fields, input=SpectrumInput(lags=recipe.net.lags), provenance=provenance)
+    return {**fields, "provenance": provenance}
 
 
 def bundled_recipes() -> list[str]:
@@ -138,36 +144,39 @@ def bundled_recipes() -> list[str]:
     return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
 
 
-def load_recipe(source: str | Path) -> Recipe:
-    """The bundled recipe named ``source``, or the one in the file ``source``.
+AnyRecipe = TypeVar("AnyRecipe", bound=Part)
+
+
+def load_recipe(source: str | Path, shape: type[AnyRecipe] = Recipe) -> AnyRecipe:
+    """The bundled recipe named ``source``, or the one in the file ``source``, of the shape that is given.
 
     Raises `UsageError` when there is no such file or name and `GenoscanError` when the file is no recipe; the
     message names file and field.
     """
     if str(source) in bundled_recipes():  # a run folder or file of that name in the working folder is not meant
         text = (files(__package__) / "recipes" / f"{source}.toml").read_text(encoding="utf-8")
-        return parse_recipe(text, f"bundled recipe {source}")
+        return parse_recipe(text, f"bundled recipe {source}", shape)
     path = Path(source)
     if path.is_file():
         try:
             text = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise GenoscanError(f"{source}: cannot be read as a recipe: {error}") from None
-        return parse_recipe(text, str(source))
+        return parse_recipe(text, str(source), shape)
     raise UsageError(f"{source}: no such recipe file, and the bundled recipes are {', '.join(bundled_recipes())}")
 
 
-def parse_recipe(text: str, source: str) -> Recipe:
+def parse_recipe(text: str, source: str, shape: type[AnyRecipe] = Recipe) -> AnyRecipe:
     """The recipe in ``text``; `GenoscanError` names ``source`` and the first field that is wrong."""
     try:
-        return Recipe.model_validate(tomllib.loads(text))
+        return shape.model_validate(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
         raise GenoscanError(f"{source}: not a TOML file: {error}") from None
     except ValidationError as error:
-        raise GenoscanError(f"{source}: wrong recipe: {_problem(error)}") from None
+        raise GenoscanError(f"{source}: wrong recipe: {first_problem(error)}") from None
 
 
-def _problem(error: ValidationError, inside: str = "") -> str:
+def first_problem(error: ValidationError, inside: str = "") -> str:
     """The first thing that is wrong, on one line, as ``field: message``."""
     first = error.errors(include_url=False)[0]
     field = ".".join(str(part) for part in (inside, *first["loc"]) if part != "")
@@ -177,7 +186,7 @@ def _problem(error: ValidationError, inside: str = "") -> str:
     return f"{field}: {message}" if field else message
 
 
-def recipe_text(recipe: Recipe) -> str:
+def recipe_text(recipe: Part) -> str:
     """The recipe as TOML, every default spelt out; `parse_recipe` gives the same recipe back."""
     lines: list[str] = []
     _write_table(recipe.model_dump(mode="json", exclude_none=True), (), lines)

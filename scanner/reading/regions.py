@@ -18,7 +18,7 @@ from .names import Names, NameTable
 from .tiles import INTERVAL
 
 _NAMES_SHOWN = 5
-_BLOCK = 1 << 17
+LINES_IN_BLOCK = 1 << 17
 """Lines of a BED that are looked up together."""
 _RANGE = re.compile(r"(?P<start>[0-9][0-9,]{0,30})?(?P<dash>-)?(?P<end>[0-9][0-9,]{0,30})?")
 
@@ -33,7 +33,7 @@ def parse_regions(texts: Sequence[str], names: Names, lengths: np.ndarray, sourc
     Raises UsageError naming the text, or the BED file and line, for contigs that are not in the genome (``source`` in
     messages), for bounds outside of the contig, for what cannot be parsed, and if there is no base in all of them.
     """
-    genome = _Contigs(names, lengths, source, NameTable(names))
+    genome = Contigs.of(names, lengths, source)
     stems = [text.rpartition(":") for text in texts]
     whole = genome.table.find(texts).tolist()
     part = genome.table.find([stem for stem, _, _ in stems]).tolist()
@@ -45,7 +45,7 @@ def parse_regions(texts: Sequence[str], names: Names, lengths: np.ndarray, sourc
             start, end = _bounds(text, tail, stem, int(lengths[part_of]))
             found.append(np.array([(part_of, start, end)], dtype=INTERVAL))
         elif _is_file(text):
-            found.extend(_bed_intervals(text, genome))
+            found.extend(bed_intervals(text, genome))
         else:
             raise UsageError(f"region '{text}': {genome.unknown(stem if colon else text)}")
     merged = merge_intervals(np.concatenate(found))
@@ -77,13 +77,17 @@ def _join(intervals):
     return count
 
 
-class _Contigs(NamedTuple):
-    """What regions are checked against."""
+class Contigs(NamedTuple):
+    """The contigs of a genome that intervals are checked against; ``source`` is what messages call it."""
 
     names: Names
     lengths: np.ndarray
     source: str
     table: NameTable
+
+    @classmethod
+    def of(cls, names: Names, lengths: np.ndarray, source: str = "the genome") -> Contigs:
+        return cls(names, lengths, source, NameTable(names))
 
     def unknown(self, name: str) -> str:
         shown = self.names[:_NAMES_SHOWN]
@@ -117,8 +121,8 @@ def _is_file(text: str) -> bool:
         return False
 
 
-class _Block:
-    """Some lines of a BED, in columns."""
+class Block:
+    """Some lines of a file of intervals, in columns: line numbers, contig names, 0-based half-open bounds."""
 
     def __init__(self) -> None:
         self.names: list[str] = []
@@ -131,9 +135,13 @@ class _Block:
         self.ends.append(end)
 
 
-def _bed_intervals(path: str, genome: _Contigs) -> Iterator[np.ndarray]:
-    block = _Block()
-    for number, line in _lines(path):
+def bed_intervals(path: str, genome: Contigs) -> Iterator[np.ndarray]:
+    """The intervals of a BED, plain or gzip, one a line: INTERVAL arrays in the order of the file, unmerged.
+
+    Raises UsageError naming file and line for what is no BED or does not lie in the genome.
+    """
+    block = Block()
+    for number, line in numbered_lines(path):
         fields = line.split("\t") if "\t" in line else line.split()
         if not line.strip() or line.startswith("#") or fields[0].split(" ")[0] in ("track", "browser"):
             continue
@@ -144,12 +152,12 @@ def _bed_intervals(path: str, genome: _Contigs) -> Iterator[np.ndarray]:
             problem = f"{path} line {number}: {error}"
             if len(fields) >= 3:
                 block.add(number, fields[0].strip(), 0, 0)  # of its problems an unknown contig is told first
-        if problem or len(block.names) == _BLOCK:
-            yield _checked_block(block, path, genome)
-            block = _Block()
+        if problem or len(block.names) == LINES_IN_BLOCK:
+            yield checked_block(block, path, genome)
+            block = Block()
         if problem:
             raise UsageError(problem)
-    yield _checked_block(block, path, genome)
+    yield checked_block(block, path, genome)
 
 
 def _bed_fields(fields: list[str]) -> tuple[str, int, int]:
@@ -162,8 +170,11 @@ def _bed_fields(fields: list[str]) -> tuple[str, int, int]:
     return name, int(bounds[0]), int(bounds[1])
 
 
-def _checked_block(block: _Block, path: str, genome: _Contigs) -> np.ndarray:
-    """The intervals of some lines. Raises UsageError for the first whose contig is not there or has no such bases."""
+def checked_block(block: Block, path: str, genome: Contigs) -> np.ndarray:
+    """The intervals of some lines, INTERVAL (lines,).
+
+    Raises UsageError for the first whose contig is not there or has no such bases.
+    """
     found = np.empty(len(block.names), dtype=INTERVAL)
     found["contig"] = genome.table.find(block.names)
     found["start"], found["end"] = block.starts, block.ends
@@ -182,8 +193,11 @@ def _checked_block(block: _Block, path: str, genome: _Contigs) -> np.ndarray:
     raise UsageError(f"{place}: ends at {end:,}, beyond the end of '{name}', which has {length[row]:,} bases")
 
 
-def _lines(path: str) -> Iterator[tuple[int, str]]:
-    """Numbered lines of a text file, plain or gzip, without their ends."""
+def numbered_lines(path: str, kind: str = "a BED file") -> Iterator[tuple[int, str]]:
+    """Numbered lines of a text file, plain or gzip, without their ends; ``kind`` is what messages say was expected.
+
+    Raises UsageError naming the file where it cannot be read as text.
+    """
     try:
         with open(path, "rb") as file:
             packed = file.peek(2)[:2] == b"\x1f\x8b"
@@ -191,7 +205,7 @@ def _lines(path: str) -> Iterator[tuple[int, str]]:
                 for number, line in enumerate(lines, 1):
                     yield number, line.decode().rstrip("\r\n")
     except UnicodeDecodeError:
-        raise UsageError(f"{path}: is not a text file: expected a BED file") from None
+        raise UsageError(f"{path}: is not a text file: expected {kind}") from None
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise UsageError(f"{path}: the gzip data are truncated or corrupt ({error})") from None
     except OSError as error:

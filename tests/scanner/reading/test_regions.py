@@ -181,7 +181,7 @@ def test_bad_bed(tmp_path, line, said):
 
 @pytest.mark.parametrize("block", [1, 2, 1000])
 def test_the_first_bad_line_of_a_bed_is_told(tmp_path, monkeypatch, block):
-    monkeypatch.setattr(regions_module, "_BLOCK", block)
+    monkeypatch.setattr(regions_module, "LINES_IN_BLOCK", block)
     path = tmp_path / "regions.bed"
     lines = ["chr1\t0\t5", "chr2\t0\t5", "chr9\t0\tx", "chr1\t1", "chr8\t0\t1"]
     path.write_text("\n".join(lines))
