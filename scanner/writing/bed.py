@@ -40,8 +40,7 @@ def bed_lines(
     calls: np.ndarray, names: Sequence[str], channels: Sequence[Channel], score_range: tuple[float, float]
 ) -> bytes:
     """BED lines of a RUN array of calls, in its order."""
-    each = np.arange(len(calls))
-    return _lines(calls, each, calls, calls["channel"], names, channels, (), score_range, _NOTHING)
+    return _lines(calls, slice(None), calls, calls["channel"], names, channels, (), score_range, _NOTHING)
 
 
 def annotated_lines(
@@ -114,7 +113,7 @@ _NOTHING = _More(
 
 def _lines(
     calls: np.ndarray,
-    owners: np.ndarray,
+    owners: np.ndarray | slice,
     places: np.ndarray,
     labels: np.ndarray,
     names: Sequence[str],
@@ -123,7 +122,8 @@ def _lines(
     score_range: tuple[float, float],
     more: _More,
 ) -> bytes:
-    """Line i is places[i] ('start', 'end') of call owners[i]; its name is labels[i] among channels and satellites."""
+    """Line i is places[i] ('start', 'end') of call owners[i] (a slice: of all in their order); its name is labels[i]
+    among channels and satellites."""
     contigs, which = np.unique(calls["contig"], return_inverse=True)
     chroms = _Texts.of([names[contig] for contig in contigs.tolist()])
     titles = _Texts.of([*(one.name for one in channels), *satellites])
@@ -132,9 +132,9 @@ def _lines(
     width = longest + 3 * MOST_DIGITS + 7 + more.width
     out = np.empty(len(places) * width + int((more.ends - more.starts).sum()), dtype=np.uint8)
     columns = (
-        which.astype(np.int64)[owners],
-        labels.astype(np.int64),
-        calls["channel"][owners],
+        which.astype(np.int64, copy=False)[owners],
+        np.ascontiguousarray(labels, dtype=np.int64),
+        np.ascontiguousarray(calls["channel"][owners]),
         np.ascontiguousarray(places["start"]),
         np.ascontiguousarray(places["end"]),
         bed_scores(calls, score_range)[owners],
@@ -144,31 +144,32 @@ def _lines(
 
 @njit(nogil=True, cache=True)
 def _put_lines(chroms, titles, strands, columns, more, out):
+    # Taken apart here: to take an array out of a tuple in the loop would count its references for every line.
+    chrom_letters, chrom_bounds = chroms
+    title_letters, title_bounds = titles
+    strand_letters, strand_bounds = strands
     which, labels, channels, starts, ends, scores = columns
+    values, decimals, letters, unit_starts, unit_ends = more
     at = 0
     for i in range(starts.shape[0]):
-        at = _put_text(out, at, chroms, which[i])
+        chrom, title, strand = which[i], labels[i], channels[i]
+        at = put_bytes(out, at, chrom_letters, chrom_bounds[chrom], chrom_bounds[chrom + 1])
         out[at] = 9  # tab
         at = put_integer(out, at + 1, starts[i])
         out[at] = 9
         at = put_integer(out, at + 1, ends[i])
         out[at] = 9
-        at = _put_text(out, at + 1, titles, labels[i])
+        at = put_bytes(out, at + 1, title_letters, title_bounds[title], title_bounds[title + 1])
         out[at] = 9
         at = put_integer(out, at + 1, scores[i])
         out[at] = 9
-        at = _put_text(out, at + 1, strands, channels[i])
-        for column in range(more.decimals.shape[0]):
+        at = put_bytes(out, at + 1, strand_letters, strand_bounds[strand], strand_bounds[strand + 1])
+        for column in range(decimals.shape[0]):
             out[at] = 9
-            at = put_decimal(out, at + 1, more.values[i, column], more.decimals[column])
-        if more.decimals.shape[0]:
+            at = put_decimal(out, at + 1, values[i, column], decimals[column])
+        if decimals.shape[0]:
             out[at] = 9
-            at = put_bytes(out, at + 1, more.letters, more.starts[i], more.ends[i])
+            at = put_bytes(out, at + 1, letters, unit_starts[i], unit_ends[i])
         out[at] = 10
         at += 1
     return at
-
-
-@njit(nogil=True, cache=True)
-def _put_text(out, at, texts, number):
-    return put_bytes(out, at, texts.letters, texts.bounds[number], texts.bounds[number + 1])
