@@ -14,6 +14,10 @@ CANDIDATES = 4
 """Most lags of either kind (see `candidate_periods`) that are tried by alignment."""
 
 
+MULTIPLE_SHARE = 0.8
+"""A lag is no candidate if a lag of which it is a multiple saves this share of the bits that it saves itself."""
+
+
 @intrinsic
 def _ones(typingctx, word):
     """Number of bits set in a 64-bit word."""
@@ -138,7 +142,25 @@ def candidate_periods(counts, n):
         reach = 2 * (1 + best // 50)
         runs[max(0, best - reach) : best + reach + 1] = 0
         best = int(np.argmax(runs))
-    return found[:size]
+    return without_multiples(found[:size], counts, n)
+
+
+@njit(nogil=True, cache=True)
+def without_multiples(periods, counts, n):
+    """Those of ``periods`` that are no multiple (within 2 %) of a shorter one that saves nearly as many bits."""
+    kept = np.empty_like(periods)
+    size = 0
+    for period in periods:
+        own = lag_bits(counts[period, 0], n - period)
+        needless = False
+        for shorter in periods:
+            times = (period + shorter // 2) // shorter
+            if times > 1 and abs(period - times * shorter) <= period // 50:
+                needless |= lag_bits(counts[shorter, 0], n - shorter) >= MULTIPLE_SHARE * own
+        if not needless:
+            kept[size] = period
+            size += 1
+    return kept[:size]
 
 
 @njit(nogil=True, cache=True)

@@ -18,7 +18,7 @@ from .unit import same_ring
 
 LIBRARY = MODELS / "satellites.fa"
 
-SHORT = 12
+SHORT = 16
 """Satellites and units below this many bases are the same only if their bases are, whatever the rotation and strand."""
 
 WORD = 6
@@ -147,7 +147,7 @@ def find_satellite(unit, rings, bounds, owners, words, holders):
     for word in ring_words(unit):
         for k in range(words[word], words[word + 1]):
             shared[holders[k]] += 1
-    best, most = -1, IDENTITY
+    best, most = -1, 0.0
     for _ in range(3):
         ring = int(np.argmax(shared))
         if 12 * shared[ring] < p:
@@ -159,6 +159,7 @@ def find_satellite(unit, rings, bounds, owners, words, holders):
         for i in range(repeated.shape[0]):
             repeated[i] = unit[i % p]
         _, events = align(repeated, sequence)
-        if saved_bits(events, 0) * p / repeated.shape[0] >= BITS and events[0] >= most * events.sum():
-            best, most = owners[ring], events[0] / events.sum()
+        identity = events[0] / events.sum()
+        if identity >= IDENTITY and identity > most and saved_bits(events, 0) * p / repeated.shape[0] >= BITS:
+            best, most = owners[ring], identity
     return best

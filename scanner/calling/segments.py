@@ -31,6 +31,9 @@ SPLIT_BITS = 30.0
 SMALLEST = 16
 """Fewest bases of a segment of a compound call."""
 
+WORST_WEIGHT = 12
+"""Weight of the worst stretch (see `worst_stretch`) from which on a split is tried."""
+
 MOST = 64
 """Most segments of a window."""
 
@@ -88,7 +91,7 @@ def split_once(codes, unit, positions, events):
     """
     n = codes.shape[0]
     start, end, weight = worst_stretch(codes, unit, positions)
-    if weight < SMALLEST // 2 or end - start < SMALLEST:
+    if weight < WORST_WEIGHT or end - start < SMALLEST:
         return 0, n
     other, _, other_events = find_unit(codes[start:end])
     if saved_bits(other_events, other.shape[0]) <= 0 or same_unit(unit, other):
@@ -153,9 +156,9 @@ def split_window(codes):
 
 
 @njit(nogil=True, cache=True)
-def holds(codes, start, end, period):
-    """Whether the bases [start, end) agree with those one or two periods before, or about so."""
-    most = 0
+def holds(codes, start, end, unit):
+    """Whether the bases [start, end) agree with those one or two periods before, or about so, or else with the unit."""
+    period, most = unit.shape[0], 0
     reach = 2 + period // 100
     for copies in (1, 2):
         for lag in range(max(1, copies * period - reach), copies * period + reach + 1):
@@ -165,7 +168,10 @@ def holds(codes, start, end, period):
             for i in range(start, end):
                 same += codes[i] == codes[i - lag]
             most = max(most, same)
-    return most >= HELD * (end - start)
+    if most >= HELD * (end - start):
+        return True
+    _, events = align(codes[start:end], unit)
+    return events[0] >= MONOMER_IDENTITY * events.sum()
 
 
 @njit(nogil=True, cache=True)
@@ -176,7 +182,7 @@ def split_long(codes):
     borders = np.zeros(n // SMALLEST + 2, dtype=np.int64)
     units = [codes[:0].copy()]
     while place < n:
-        if place and holds(codes, place, min(n, place + BLOCK), units[-1].shape[0]):
+        if place and holds(codes, place, min(n, place + BLOCK), units[-1]):
             place += BLOCK
             continue
         begin = max(borders[size - 1], place - 2 * BLOCK)

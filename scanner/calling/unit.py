@@ -17,9 +17,11 @@ TRIAL_COPIES, TRIAL_BASES = 4, 384
 
 PROPOSALS = 12
 PROPOSAL_CELLS = 3_000_000
-FEW_COPIES = 10
+FEW_COPIES = 16
+DISPUTED = (40, 25)
 """Most changes of the consensus that are tried in the end, and most cells of alignment that they may take; with more
-copies than these a vote is not disputed."""
+copies than these no vote is disputed. Tried first are the lengths that 40 % of the copies dispute, then those
+that 25 % do."""
 
 MONOMER_BITS = 20.0
 MONOMER_IDENTITY = 0.65
@@ -79,6 +81,14 @@ def refine(codes, unit, rounds):
 
 
 @njit(nogil=True, cache=True)
+def changed_unit(unit, j, shorter, base):
+    """The unit without its base at ``j``, or with ``base`` behind it."""
+    if shorter:
+        return np.concatenate((unit[:j], unit[j + 1 :]))
+    return np.concatenate((unit[: j + 1], np.full(1, base, dtype=np.uint8), unit[j + 1 :]))
+
+
+@njit(nogil=True, cache=True)
 def polish(codes, unit, positions, events):
     """Try the lengths that many copies dispute, and keep what tells the sequence in fewer bits.
 
@@ -90,31 +100,27 @@ def polish(codes, unit, positions, events):
         return unit, positions, events
     left = min(PROPOSALS, PROPOSAL_CELLS // (n * unit.shape[0]))
     best = saved_bits(events, unit.shape[0])
-    j = 0
     bases, deleted, inserted = count_votes(codes, unit.shape[0], positions)
-    while j < unit.shape[0] and left > 0:
-        p = unit.shape[0]
-        reached = bases[j].sum() + deleted[j]
-        changed = False
-        for shorter in (True, False):
-            votes = deleted[j] if shorter else inserted[j].sum()
-            if 4 * votes < reached or votes <= 2 or p == 1:
-                continue
-            left -= 1
-            if shorter:
-                other = np.concatenate((unit[:j], unit[j + 1 :]))
-            else:
-                base = np.full(1, most_votes(inserted[j], 4), dtype=np.uint8)
-                other = np.concatenate((unit[: j + 1], base, unit[j + 1 :]))
-            other_positions, other_events = align(codes, other)
-            saved = saved_bits(other_events, other.shape[0])
-            if saved > best + 1e-6:
-                unit, positions, events, best = other, other_positions, other_events, saved
-                bases, deleted, inserted = count_votes(codes, unit.shape[0], positions)
-                changed = True
-                break
-        if not changed:
-            j += 1
+    for share in DISPUTED:
+        j = 0
+        while j < unit.shape[0] and left > 0:
+            reached = bases[j].sum() + deleted[j]
+            changed = False
+            for shorter in (True, False):
+                votes = deleted[j] if shorter else inserted[j].sum()
+                if 100 * votes < share * reached or votes <= 2 or unit.shape[0] == 1:
+                    continue
+                left -= 1
+                other = changed_unit(unit, j, shorter, most_votes(inserted[j], 4))
+                other_positions, other_events = align(codes, other)
+                saved = saved_bits(other_events, other.shape[0])
+                if saved > best + 1e-6:
+                    unit, positions, events, best = other, other_positions, other_events, saved
+                    bases, deleted, inserted = count_votes(codes, unit.shape[0], positions)
+                    changed = True
+                    break
+            if not changed:
+                j += 1
     return refine(codes, unit, ROUNDS)
 
 

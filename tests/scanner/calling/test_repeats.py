@@ -65,14 +65,21 @@ def test_nothing_but_unknown_bases():
     assert (unit, segment["purity"], segment["a"], segment["entropy"]) == ("N", 0, 0, 0)
 
 
-def test_diverged_copies_give_back_their_unit():
+@pytest.mark.parametrize(("rate", "wrong"), [(0.05, 0), (0.1, 0), (0.2, 5)])
+def test_diverged_copies_give_their_majority(rate, wrong):
     generator = np.random.default_rng(3)
     unit = random_text(generator, 171)
-    segment, found = only("".join(mutated(generator, unit, 0.2) for _ in range(11)))
-    assert found == smallest_rotation(unit)
+    copies = [mutated(generator, unit, rate) for _ in range(15)]
+    votes = np.array([[column.count(letter) for letter in "ACGT"] for column in zip(*copies, strict=True)])
+    determined = np.sort(votes)[:, -1] > np.sort(votes)[:, -2]
+    majority = np.array(list("ACGT"))[votes.argmax(axis=1)]
+    segment, found = only("".join(copies))
+    assert len(found) == 171
+    turned = [np.array(list(found[turn:] + found[:turn])) for turn in range(171)]
+    assert min(np.count_nonzero((one != majority) & determined) for one in turned) <= wrong
     assert segment["period"] == 171
-    assert 77 <= segment["purity"] <= 83  # 80 % of the bases are as they were
-    assert 61 <= segment["match"] <= 69  # 0.8 * 0.8 + 0.2 * 0.2 / 3 of the pairs agree
+    assert segment["purity"] == pytest.approx(100 * (1 - rate), abs=3)
+    assert segment["match"] == pytest.approx(100 * ((1 - rate) ** 2 + rate**2 / 3), abs=4)
 
 
 @pytest.mark.parametrize("unit", ["AAAAC", "AAAAAAT", "ACACAG", "GAAAGAAC"])
