@@ -190,7 +190,7 @@ def test_segments_tile_their_call(unit, copies, other, more):
     for field in ("match", "indel", "purity", "a", "c", "g", "t"):
         assert np.all((segments[field] >= 0) & (segments[field] <= 100))
     assert np.all(segments["entropy"] <= 200)
-    assert all(smallest_rotation(one) == one for one in units(annotation))
+    assert all(smallest_rotation(one) == one for one in units(annotation) if "N" not in one)
 
 
 def test_columns_are_those_of_simple_repeat():
