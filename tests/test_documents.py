@@ -190,7 +190,10 @@ def test_every_field_of_the_summary_is_described(tmp_path):
     assert fields <= described
 
 
-@pytest.mark.parametrize(("command", "document"), [(("scan",), "scan.md"), (("train", "repeats"), "training.md")])
+@pytest.mark.parametrize(
+    ("command", "document"),
+    [(("scan",), "scan.md"), (("train", "repeats"), "training.md"), (("data", "repeats"), "training.md")],
+)
 def test_every_option_is_described(command, document):
     found = main
     for name in command:

@@ -78,10 +78,11 @@ def train_classifier(
     with stop_signals() as stopped, _quiet_transformers():
         trainer = _trainer(recipe, windows, out, place)
         trainer.add_callback(_Log(out, recipe.fit.epochs, start, time_limit, stopped, log))
-        trainer.train(resume_from_checkpoint=None if last is None else str(last))
-        if stopped:
+        try:
+            trainer.train(resume_from_checkpoint=None if last is None else str(last))
+        except _Stopped:
             log(f"{out}: stopped; the same command goes on from the last finished epoch")
-            raise SystemExit(128 + stopped[0])
+            raise SystemExit(128 + stopped[0]) from None
         if trainer.state.epoch is not None and trainer.state.epoch < recipe.fit.epochs:
             log(f"time limit: saved {out} at epoch {trainer.state.epoch:.0f} of {recipe.fit.epochs}")
             return {}
@@ -244,6 +245,10 @@ def _line(values: dict[str, float]) -> str:
     return "  ".join(f"{title} {values[name]:.4f}" for name, title in names.items())
 
 
+class _Stopped(Exception):
+    """A signal asked the run to end."""
+
+
 class _Log(TrainerCallback):
     """Writes metrics.jsonl and a line an epoch; stops for a signal at once and for the time limit after an epoch."""
 
@@ -260,9 +265,8 @@ class _Log(TrainerCallback):
         self.limit = None if limit is None else start + 60 * limit
 
     def on_step_end(self, args, state, control, **_: Any) -> None:  # noqa: ARG002
-        if self.stopped:
-            control.should_training_stop = True
-            control.should_save = control.should_evaluate = False
+        if self.stopped:  # told to stop by `control`, the Trainer would save what is no whole epoch
+            raise _Stopped
 
     def on_save(self, args, state, control, model, **_: Any) -> None:  # noqa: ARG002
         if state.best_global_step == state.global_step:

@@ -17,6 +17,7 @@ from genoscan.scanner.inference.session import open_model
 from genoscan.training.classify import BEST, predict, save_network, train_classifier
 from genoscan.training.data.demo import fasta_record
 from genoscan.training.data.window_dataset import read_split
+from genoscan.training.data.window_examples import tokens_of
 
 
 @pytest.fixture(scope="module")
@@ -32,9 +33,9 @@ def run(data, tmp_path_factory):
     source = open_checkpoint(out)
     net = source.network.net
     with torch.no_grad():
-        net.classifier.weight *= 20
-        tokens = torch.from_numpy(np.random.default_rng(1).integers(2, 66, (64, 63)))
-        net.classifier.bias -= source.network(tokens).mean(dim=0)
+        net.classifier.weight *= 40
+        tokens = torch.from_numpy(tokens_of([one.codes for one in read_split(data, "train")], source.card.input))
+        net.classifier.bias -= source.network(tokens).median(dim=0).values
     save_network(net, out / BEST)
     return out
 
@@ -99,7 +100,7 @@ def test_a_window_s_middle_gets_its_score(exported, run, tmp_path):
         if line.startswith("c\t"):
             _, start, end, score = line.split("\t")
             scores[int(start) : int(end)] = float(score)
-    starts = np.arange(0, 640 - 64 + 1, model.card.step)
+    starts = np.arange(2 * 16 - 24, 640 - 64 + 1, model.card.step)
     expected = predict(run, [codes[start : start + 64] for start in starts], "cpu")
     for start, score in zip(starts.tolist(), expected.tolist(), strict=True):
         middle = scores[start + 24 : start + 24 + 16]

@@ -1,5 +1,8 @@
 """The recipe of a window classifier: the bundled one, the way back from text, and errors that name the field."""
 
+import json
+import re
+
 import pytest
 
 from genoscan.scanner.errors import GenoscanError
@@ -42,13 +45,11 @@ def test_a_recipe_of_the_other_kind_is_refused():
     ],
 )
 def test_errors_name_the_field(part, field, value, told):
-    values = load_recipe(NAME, ClassifierRecipe).model_dump(mode="json", exclude_none=True)
-    values[part][field] = value
-
-    class Text(ClassifierRecipe):
-        pass
-
-    text = recipe_text(Text.model_construct(**values))
+    text = recipe_text(load_recipe(NAME, ClassifierRecipe))
+    before, _, after = text.partition(f"[{part}]\n")
+    changed = re.sub(rf"^{field} = .*$", f"{field} = {json.dumps(value)}", after, count=1, flags=re.MULTILINE)
+    assert changed != after
+    text = f"{before}[{part}]\n{changed}"
     with pytest.raises(GenoscanError) as caught:
         parse_recipe(text, "mine.toml", ClassifierRecipe)
     assert str(caught.value).startswith(f"mine.toml: wrong recipe: {told}")

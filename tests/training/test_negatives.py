@@ -110,7 +110,7 @@ def test_random_sequence_seldom_matches_itself():
 def test_windows_are_drawn_inside_of_runs():
     runs = np.array([(0, 10, 60), (2, 5, 40), (2, 100, 130)], dtype=INTERVAL)
     lengths = np.array([30, 26, 50, 51, 35] * 40)
-    drawn = draw_windows(np.random.default_rng(1), runs, lengths, tries=400)
+    drawn = draw_windows(np.random.default_rng(1), runs, lengths, tries=4000)
     found = drawn["contig"] >= 0
     assert (found == (lengths != 51)).all()
     assert (drawn["end"] - drawn["start"] == lengths)[found].all()

@@ -51,7 +51,7 @@ GOOD = "ACGT\t1\tchr1\t0\t4\t0\tA\tC"
     [
         ("ACGT\t1\tchr1\t0\t4\t0\tA", "has 7 columns, expected 8"),
         (GOOD.replace("\t1\t", "\t2\t"), "label '2' is neither 0 nor 1"),
-        (GOOD.replace("ACGT", "ACXT"), "letters that are no nucleotides"),
+        (GOOD.replace("ACGT", "ACJT"), "letters that are no nucleotides"),
         (GOOD.replace("ACGT", ""), "has no sequence"),
         (GOOD.replace("\t4\t", "\t-4\t"), "whole numbers"),
         ("", "has 1 columns"),

@@ -78,6 +78,8 @@ def matched_negatives(
     taken, owners = positives, np.arange(len(lengths))
     for _ in range(ROUNDS):
         waiting = np.setdiff1d(np.arange(len(lengths)), owners[len(lengths) :])
+        if not len(waiting):
+            break
         drawn = draw_windows(generator, runs, lengths[waiting])
         waiting, drawn = waiting[drawn["contig"] >= 0], drawn[drawn["contig"] >= 0]
         apart = ~_overlapping(taken.intervals, drawn)
@@ -85,8 +87,6 @@ def matched_negatives(
         usable &= ~np.isin(candidates.digests, taken.digests)
         usable &= _first_of_each(candidates.digests)
         candidates, waiting = candidates.take(usable), waiting[apart][usable]
-        if not len(waiting):
-            break
         both = taken.joined(candidates)
         split = splits[np.concatenate((owners, waiting))]
         group = groups_of(both, relations)

@@ -104,4 +104,7 @@ class KmerClassifier(nn.Module):
         self.net = net
 
     def forward(self, tokens: Tensor) -> Tensor:
-        return self.net(input_ids=tokens, attention_mask=(tokens != UNKNOWN).long()).logits
+        # Said outright, what transformers would take from a buffer: the exporter cannot fold that.
+        places = torch.arange(tokens.shape[1], device=tokens.device)[None]
+        kinds, mask = torch.zeros_like(tokens), (tokens != UNKNOWN).long()
+        return self.net(input_ids=tokens, attention_mask=mask, position_ids=places, token_type_ids=kinds).logits
