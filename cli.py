@@ -409,7 +409,7 @@ def data() -> None:
 @data.command("repeats")
 @click.option("-o", "--out", required=True, metavar="DIR", help="Folder for the three tables and dataset.json.")
 @click.option("--genome", metavar="FASTA", help="The genome (with --simulate: whose composition is taken over).")
-@click.option("--positives", metavar="LOCI", help="Loci of repeats: VCF (as VNTRseek's), BED or TRF's output; or .gz.")
+@click.option("--positives", metavar="LOCI", help="Loci of repeats: VCF (as of VNTRseek), BED or output of TRF.")
 @click.option("--masked", metavar="FASTA", help="The genome with its repeats masked by N [default: the genome].")
 @click.option("--soft-masked", is_flag=True, help="Lower case is masked, too.")
 @click.option("--exclude", "excluded", multiple=True, metavar="LOCI",
@@ -431,7 +431,7 @@ def data_repeats(out, genome, positives, masked, soft_masked, excluded, simulate
 
     \b
     Examples:
-      genoscan data repeats --genome hg38.fa --soft-masked --positives loci.vcf --exclude trf.bed -o data/repeats
+      genoscan data repeats --genome hg38.fa --soft-masked --positives loci.vcf --exclude trf.bed -o data
       genoscan data repeats --simulate 10000 --genome hg38.fa -o data/simulated
     """
     from pathlib import Path

@@ -218,7 +218,7 @@ def test_numbers_of_the_spectrum_document():
     bins = sum(recipe.net.dilations)
     for said in (
         f"*L* = {recipe.net.lags}",
-        f"{len(lag_bands(recipe.net.lags)) - 1} bands",
+        f"3 · 48 + {len(lag_bands(recipe.net.lags)) - 1 - 48} bands",
         f"{feature_count(recipe.net.lags)} bytes a row",
         f"row to {recipe.net.width} channels",
         f"{', '.join(map(str, recipe.net.dilations))}: together they see {bins}\n  bins, {16 * bins} bases",
