@@ -47,6 +47,7 @@ LENGTHS = ((0, 30), (31, 50), (51, 100), (101, 300), (301, 10**9))
 class Piece(NamedTuple):
     """A piece of the chromosome; all intervals and masks count from its own start."""
 
+    chunk: str
     name: str
     start: int
     letters: np.ndarray
@@ -74,7 +75,7 @@ def read_pieces(data: Path) -> list[Piece]:
                 for catalogue, some in local.items()
             }
             masks = {catalogue: mask_of(some, len(letters)) for catalogue, some in local.items()}
-            pieces.append(Piece(name, start, letters, callable_, loci, masks))
+            pieces.append(Piece(number, name, start, letters, callable_, loci, masks))
             done = end
     return pieces
 
@@ -88,7 +89,7 @@ def inside_of(intervals: list[Interval], start: int, end: int) -> list[Interval]
 def human(data: Path, model: str) -> dict:
     pieces = read_pieces(data)
     records: Sequences = {piece.name: piece.letters for piece in pieces}
-    slow_pieces = [pieces[PIECES.index(SLOW_PIECE)]]
+    slow_pieces = [piece for piece in pieces if piece.chunk == SLOW_PIECE]
     calls: dict[str, Calls] = {}
     with tempfile.TemporaryDirectory(prefix="genoscan-") as folder:
         fasta = write_plain(records, Path(folder) / "pieces.fa")

@@ -81,7 +81,7 @@ def log_ratios(rows: np.ndarray, prior: np.ndarray, shares: np.ndarray) -> np.nd
     return _log_ratios(rows, prior, shares, np.array(PRIOR_DIVERGENCES))
 
 
-@njit(nogil=True)
+@njit(nogil=True, cache=True)
 def _log_ratios(rows, prior, shares, divergences):
     count, length = rows.shape
     result = np.empty(count)

@@ -29,7 +29,7 @@ def shuffled(generator: np.random.Generator, codes: np.ndarray, window: int | No
     return result
 
 
-@njit(nogil=True)
+@njit(nogil=True, cache=True)
 def _last_exits(generator, counts, final):
     """For each base but the final one the base that its last occurrence is followed by (Wilson's algorithm)."""
     exits = np.full(4, -1, dtype=np.int64)
@@ -54,7 +54,7 @@ def _last_exits(generator, counts, final):
     return exits
 
 
-@njit(nogil=True)
+@njit(nogil=True, cache=True)
 def _shuffle(generator, codes):
     size = codes.shape[0]
     if size < 3:
