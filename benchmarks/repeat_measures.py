@@ -7,7 +7,7 @@ from itertools import product
 
 import numpy as np
 from peers import CALL, Calls
-from repeat_sets import CLEAN_CASES, DIVERGENCES, PERIOD_CLASSES, SHORT_LENGTHS, RepeatSet
+from repeat_sets import CLEAN_CASES, DIVERGENCES, GRID_PERIODS, SHORT_LENGTHS, RepeatSet
 
 from genoscan.training.metrics import count, measures
 
@@ -96,7 +96,7 @@ def grid_recall(marks: Marks, grid: RepeatSet, shortest: int = 0) -> list[dict]:
     truth, sizes = _all_truth(grid.truths)
     found = found_bases(marks, grid.truths)
     cells = []
-    for (low, high), divergence, indels in product(PERIOD_CLASSES, DIVERGENCES, (False, True)):
+    for (low, high), divergence, indels in product(GRID_PERIODS, DIVERGENCES, (False, True)):
         chosen = (truth["period"] >= low) & (truth["period"] <= high) & ((truth["indels"] > 0) == indels)
         chosen &= np.isclose(truth["divergence"], divergence) & (sizes >= shortest)
         cells.append(

@@ -28,6 +28,8 @@ from genoscan.training.data.simulate import (
 SEED = (2_026_112_1, 77)
 """Training and validation draw from seed sequences that begin with the recipe's seed (1) and a split number."""
 DIVERGENCES = (0.0, 0.02, 0.05, 0.10, 0.15, 0.20)
+GRID_PERIODS = PERIOD_CLASSES[:4]
+"""Smallest and largest period of the rows of the grid."""
 SHORT_LENGTHS = (26, 30, 40, 50)
 CLEAN_CASES = ((2.0, 0.0), (3.0, 0.0), (2.0, 0.02), (4.0, 0.01))
 """Copies and divergence of the repeats in the set of every exact period."""
@@ -153,7 +155,7 @@ def grid_set(codes: np.ndarray, each: int) -> RepeatSet:
     generator = np.random.default_rng((*SEED, 1))
 
     def rows() -> Iterator[Row]:
-        for (low, high), divergence, indels in product(PERIOD_CLASSES, DIVERGENCES, (0.0, 0.04)):
+        for (low, high), divergence, indels in product(GRID_PERIODS, DIVERGENCES, (0.0, 0.04)):
             for _ in range(each):
                 period = log_uniform(generator, low, high)
                 length = draw_length(generator, period, MIN_LENGTH)
@@ -193,5 +195,5 @@ def short_set(codes: np.ndarray, each: int) -> RepeatSet:
 
 def short_period(generator: np.random.Generator, length: int) -> int:
     """A period of at most half the length: classes 1-6 and 7-30 equally often, log-uniform within, as the simulator."""
-    low, high = PERIOD_CLASSES[generator.integers(2)]
+    low, high = GRID_PERIODS[generator.integers(2)]
     return log_uniform(generator, low, min(high, length // 2))

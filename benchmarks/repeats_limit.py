@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import numpy as np
 from numba import njit
-from repeat_sets import DIVERGENCES, PERIOD_CLASSES, SHORT_LENGTHS, composition, short_period
+from repeat_sets import DIVERGENCES, GRID_PERIODS, SHORT_LENGTHS, composition, short_period
 
 PRIOR_DIVERGENCES = (*DIVERGENCES, 0.25)
 
@@ -55,7 +55,7 @@ def limits(codes: np.ndarray, false_rate: float, samples: int, seed: int = 3) ->
 def period_prior(length: int) -> np.ndarray:
     """Probability of each period from 1 to half the length (index 0 is period 1), as `short_period` draws them."""
     prior = np.zeros(length // 2)
-    for low, high in PERIOD_CLASSES[:2]:
+    for low, high in GRID_PERIODS[:2]:
         high = min(high, length // 2)
         edges = np.log(np.arange(low, high + 2))
         prior[low - 1 : high] += 0.5 * np.diff(edges) / (edges[-1] - edges[0])
