@@ -1,8 +1,10 @@
 """Wraparound alignment: a sequence against any number of copies of a unit, exactly, and what it says of the unit.
 
 The dynamic programming is that of a global alignment in which the row of the unit is closed to a ring, so that after
-its last base comes its first (Fischetti, Landau, Sellers & Schmidt 1993; Benson 1999). The sequence is aligned whole,
-beginning and ending anywhere in the unit. An unknown base (code 4) matches nothing.
+its last base comes its first (Fischetti, Landau, Sellers & Schmidt 1993; Benson 1999). A mismatch, an inserted and a
+deleted base cost the same, so that neighbouring cells differ by one at most and 64 of them are worked out at once, one
+bit each (Myers 1999, as Hyyro 2003 writes it; the carry and the shift go round the ring). The sequence is aligned
+whole, beginning and ending anywhere in the unit. An unknown base (code 4) matches nothing.
 """
 
 from __future__ import annotations
@@ -10,14 +12,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-MATCH, MISMATCH, GAP = 2, 3, 5
-"""Scores of the alignment: a match, and what a mismatch and every base of a gap cost (TRF's most tolerant set)."""
-
 LONGEST = 8192
-"""Longest sequence that is aligned in one piece, in bases: the scores of a row fit into 16 bits."""
-
-NARROW = 24
-"""Units up to this many bases are aligned cell by cell, longer ones in vectors."""
+"""Longest sequence that is aligned in one piece, in bases."""
 
 EDGE = 3
 """Bases at either end of a sequence that have half a vote: they may lie outside of the repeat."""
@@ -32,102 +28,122 @@ def align(codes, unit):
     deleted. Events, int64[4]: matches, mismatches, inserted bases, deleted bases.
     """
     n, p = codes.shape[0], unit.shape[0]
-    gains = np.full((5, p), -MISMATCH, dtype=np.int16)
+    words = (p + 63) >> 6
+    masks = np.zeros((5, words), dtype=np.uint64)  # where the unit has each base; nowhere an unknown one
     for j in range(p):
         if unit[j] < 4:
-            gains[unit[j], j] = MATCH
-    # Column 0 repeats the last one, so that every cell finds its diagonal neighbour to the left.
-    scores = np.empty((n + 1, p + 1), dtype=np.int16)
-    scores[0] = 0
-    if p <= NARROW:
-        for i in range(n):
-            _fill_narrow(scores, i, gains, min(codes[i], np.uint8(4)))
+            masks[unit[j], j >> 6] |= np.uint64(1) << np.uint64(j & 63)
+    # Cells that cost as much as their diagonal neighbour; cells that cost one more than the one above.
+    level = np.empty((n, words), dtype=np.uint64)
+    above = np.empty((n, words), dtype=np.uint64)
+    rises = np.zeros(words, dtype=np.uint64)
+    falls = np.zeros(words, dtype=np.uint64)
+    if words == 1:
+        rises[0], falls[0] = _fill_word(codes, masks, p, level, above)
     else:
-        for i in range(n):
-            _fill_row(scores[i], scores[i + 1], gains[min(codes[i], np.uint8(4))])
-    return _trace(scores, gains, codes)
+        _fill_words(codes, masks, p, level, above, rises, falls)
+    cost = best = j = 0
+    for k in range(1, p):
+        place = np.uint64(k & 63)
+        cost += np.int64((rises[k >> 6] >> place) & np.uint64(1)) - np.int64((falls[k >> 6] >> place) & np.uint64(1))
+        if cost < best:
+            best, j = cost, k
+    return _trace(codes, unit, level, above, j)
 
 
 @njit(nogil=True, cache=True)
-def _fill_row(before, row, gains):
-    """One row of scores from the row before it, both int16[p + 1]."""
-    p = gains.shape[0]
-    aligned, above, cells = before[:p], before[1:], row[1:]
-    for j in range(p):
-        cells[j] = max(np.int16(aligned[j] + gains[j]), np.int16(above[j] - GAP))
-    best = cells[p - 1]
-    for j in range(p):
-        best = max(np.int16(best - GAP), cells[j])
-        cells[j] = best
-    for j in range(p):  # deletions that reach across the end of the unit
-        best = np.int16(best - GAP)
-        if best <= cells[j]:
-            break
-        cells[j] = best
-    row[0] = cells[p - 1]
-
-
-@njit(nogil=True, cache=True, inline="always")
-def _fill_narrow(scores, i, gains, code):
-    """As `_fill_row`, without what it costs to take rows out of arrays."""
-    p = gains.shape[1]
-    best = max(scores[i, p - 1] + gains[code, p - 1], scores[i, p] - GAP)
-    for j in range(p):
-        best = max(best - GAP, scores[i, j] + gains[code, j], scores[i, j + 1] - GAP)
-        scores[i + 1, j + 1] = best
-    for j in range(1, p + 1):
-        best -= GAP
-        if best <= scores[i + 1, j]:
-            break
-        scores[i + 1, j] = best
-    scores[i + 1, 0] = scores[i + 1, p]
-
-
-@njit(nogil=True, cache=True)
-def best_scores(codes, unit):
-    """int32[n + 1]: the score of the best alignment of the first 0, 1, ... n bases of ``codes`` to the ring
-    ``unit``."""
-    n, p = codes.shape[0], unit.shape[0]
-    best = np.zeros(n + 1, dtype=np.int32)
-    before, row = np.zeros(p + 1, dtype=np.int16), np.zeros(p + 1, dtype=np.int16)
-    gains = np.full((5, p), -MISMATCH, dtype=np.int16)
-    for j in range(p):
-        if unit[j] < 4:
-            gains[unit[j], j] = MATCH
-    for i in range(n):
-        _fill_row(before, row, gains[min(codes[i], np.uint8(4))])
-        best[i + 1] = row.max()
-        before, row = row, before
-    return best
-
-
-@njit(nogil=True, cache=True)
-def _trace(scores, gains, codes):
-    """`align`'s result from all scores: the way back from the best cell of the last row."""
-    n, p = codes.shape[0], gains.shape[1]
-    positions = np.empty(n, dtype=np.int32)
-    events = np.zeros(4, dtype=np.int64)
-    j = 0
-    for k in range(p):
-        if scores[n, k + 1] > scores[n, j + 1]:
-            j = k
-    i = n
-    while i > 0:
-        score = scores[i, j + 1]
-        gain = gains[min(codes[i - 1], np.uint8(4)), j]
-        if score == scores[i - 1, j] + gain:
-            i -= 1
-            positions[i] = j
-            events[0 if gain == MATCH else 1] += 1
-            j = j - 1 if j else p - 1
-        elif score == scores[i - 1, j + 1] - GAP:
-            i -= 1
-            positions[i] = -1 - j
-            events[2] += 1
+def _fill_word(codes, masks, p, level, above):
+    """All rows for a unit of up to 64 bases: where the last one rises and falls from a position to the next."""
+    one = np.uint64(1)
+    last = np.uint64(p - 1)
+    used = ~np.uint64(0) >> np.uint64(64 - p)
+    rises, falls = np.uint64(0), np.uint64(0)
+    for i in range(codes.shape[0]):
+        match = masks[min(codes[i], np.uint8(4)), 0]
+        total = (match & rises) + rises
+        if p == 64:
+            total += np.uint64(total < rises)
         else:
-            events[3] += 1
-            j = j - 1 if j else p - 1
-    return positions, events
+            total += (total >> last) >> one
+        same = ((total ^ rises) | match | falls) & used
+        more = (falls | ~(same | rises)) & used
+        less = same & rises
+        level[i, 0], above[i, 0] = same, more
+        more = ((more << one) | (more >> last)) & used
+        less = ((less << one) | (less >> last)) & used
+        rises = (less | ~(same | more)) & used
+        falls = more & same
+    return rises, falls
+
+
+@njit(nogil=True, cache=True)
+def _fill_words(codes, masks, p, level, above, rises, falls):
+    """As `_fill_word` for longer units; ``rises`` and ``falls``, uint64[words], begin as zeros and end as its result."""
+    one, shift = np.uint64(1), np.uint64(63)
+    words = rises.shape[0]
+    size = np.uint64(p - 64 * (words - 1))  # bits of the last word
+    used = ~np.uint64(0) >> (np.uint64(64) - size)
+    totals = np.zeros(words, dtype=np.uint64)
+    for i in range(codes.shape[0]):
+        code = min(codes[i], np.uint8(4))
+        carry = np.uint64(0)
+        for word in range(words):
+            rise = rises[word]
+            total = (masks[code, word] & rise) + rise
+            summed = total + carry
+            carry = np.uint64(total < rise) | np.uint64(summed < total)
+            totals[word] = summed
+        if size < np.uint64(64):
+            carry = (totals[words - 1] >> size) & one
+        word = 0
+        while carry and word < words:
+            totals[word] += one
+            carry = np.uint64(totals[word] == 0)
+            word += 1
+        rise, match = rises[words - 1], masks[code, words - 1]
+        same = (totals[words - 1] ^ rise) | match | falls[words - 1]
+        more_in = ((falls[words - 1] | ~(same | rise)) >> (size - one)) & one
+        less_in = ((same & rise) >> (size - one)) & one
+        for word in range(words):
+            rise, fall = rises[word], falls[word]
+            same = (totals[word] ^ rise) | masks[code, word] | fall
+            more = fall | ~(same | rise)
+            less = same & rise
+            level[i, word], above[i, word] = same, more
+            more_out, less_out = more >> shift, less >> shift
+            more = (more << one) | more_in
+            less = (less << one) | less_in
+            more_in, less_in = more_out, less_out
+            rises[word] = less | ~(same | more)
+            falls[word] = more & same
+        rises[words - 1] &= used
+        falls[words - 1] &= used
+
+
+@njit(nogil=True, cache=True)
+def _trace(codes, unit, level, above, j):
+    """`align`'s result: the way back from position ``j`` of the last row."""
+    p = unit.shape[0]
+    positions = np.empty(codes.shape[0], dtype=np.int32)
+    matches = mismatches = inserted = deleted = 0
+    i = codes.shape[0] - 1
+    while i >= 0:
+        word, place = j >> 6, np.uint64(j & 63)
+        alike = codes[i] == unit[j] and codes[i] < 4
+        if alike or not (level[i, word] >> place) & np.uint64(1):
+            positions[i] = j
+            matches += alike
+            mismatches += not alike
+            i -= 1
+        elif (above[i, word] >> place) & np.uint64(1):
+            positions[i] = -1 - j
+            inserted += 1
+            i -= 1
+            continue
+        else:
+            deleted += 1
+        j = j - 1 if j else p - 1
+    return positions, np.array([matches, mismatches, inserted, deleted])
 
 
 @njit(nogil=True, cache=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from .alignment import LONGEST, align, best_scores, saved_bits
+from .alignment import LONGEST, align, saved_bits
 from .unit import MONOMER_IDENTITY, find_unit, same_unit
 
 WINDOW = 2048
@@ -33,6 +33,10 @@ SMALLEST = 16
 
 WORST_WEIGHT = 12
 """Weight of the worst stretch (see `worst_stretch`) from which on a split is tried."""
+
+MIXED = 0.8
+"""A unit that matches in no more than this share of the columns, and nowhere worse than elsewhere, may be a mixture of
+two: the unit of the second half is then looked at instead."""
 
 MOST = 64
 """Most segments of a window."""
@@ -62,14 +66,34 @@ def worst_stretch(codes, unit, positions):
 
 
 @njit(nogil=True, cache=True)
+def errors_before(codes, unit):
+    """int32[n + 1]: how many errors an alignment to ``unit`` has in the first 0, 1, ... n bases."""
+    n, p = codes.shape[0], unit.shape[0]
+    positions, _ = align(codes, unit)
+    errors = np.zeros(n + 1, dtype=np.int32)
+    last = -1
+    for i in range(n):
+        j = positions[i]
+        if j < 0:
+            wrong = 1
+        else:
+            wrong = int(codes[i] != unit[j] or codes[i] > 3)
+            if last >= 0:
+                wrong += j - last - 1 if j > last else j - last - 1 + p
+            last = j
+        errors[i + 1] = errors[i] + wrong
+    return errors
+
+
+@njit(nogil=True, cache=True)
 def border(codes, unit, other):
     """Where in ``codes`` it is best to change from the left unit to the right one: the number of bases on the left."""
     n = codes.shape[0]
-    left = best_scores(codes, unit)
-    right = best_scores(codes[::-1].copy(), other[::-1].copy())
+    left = errors_before(codes, unit)
+    right = errors_before(codes[::-1].copy(), other[::-1].copy())
     best = 0
     for i in range(n + 1):
-        if left[i] + right[n - i] > left[best] + right[n - best]:
+        if left[i] + right[n - i] < left[best] + right[n - best]:
             best = i
     return best
 
@@ -90,7 +114,11 @@ def split_once(codes, unit, positions, events):
     Either border may be one of the ends. The other arguments as `find_unit` gives them.
     """
     n = codes.shape[0]
+    whole = saved_bits(events, unit.shape[0])
     start, end, weight = worst_stretch(codes, unit, positions)
+    if weight < WORST_WEIGHT and n >= 4 * SMALLEST and events[0] <= MIXED * events.sum():
+        unit, _, _ = find_unit(codes[n // 2 :])
+        start, end, weight = worst_stretch(codes, unit, align(codes, unit)[0])
     if weight < WORST_WEIGHT or end - start < SMALLEST:
         return 0, n
     other, _, other_events = find_unit(codes[start:end])
@@ -113,7 +141,7 @@ def split_once(codes, unit, positions, events):
     for place in (first, last):
         if 0 < place < n and grown_together(codes, place, unit.shape[0], other.shape[0]):
             return 0, n
-    saved = -saved_bits(events, unit.shape[0])
+    saved = -whole
     for begin, stop in ((0, first), (first, last), (last, n)):
         if stop > begin:
             part, _, part_events = find_unit(codes[begin:stop])

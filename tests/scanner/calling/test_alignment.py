@@ -4,54 +4,52 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from repeat_text import codes_of
+from repeat_text import codes_of, mutated, random_text
 
-from genoscan.scanner.calling.alignment import (
-    GAP,
-    MATCH,
-    MISMATCH,
-    NARROW,
-    align,
-    best_scores,
-    count_votes,
-    elect,
-    saved_bits,
-)
+from genoscan.scanner.calling.alignment import align, count_votes, elect, saved_bits
 
-UNITS = st.text("ACGT", min_size=1, max_size=9)
+SIZES = (1, 63, 64, 65, 128, 130)  # of units: around the borders of words
 
 
-def written_out_score(codes, unit):
-    """Score of the best alignment of all of ``codes`` to a part of a long row of copies, without any ring."""
+def written_out_errors(codes, unit):
+    """Fewest errors of an alignment of all of ``codes`` to a part of a long row of copies, without any ring."""
     row = np.tile(unit, len(codes) + 2 + 2 * len(codes) // len(unit))
-    scores = np.zeros(len(row) + 1, dtype=np.int64)
+    errors = np.zeros(len(row) + 1, dtype=np.int64)
     for code in codes:
-        gain = np.where((row == code) & (code < 4), MATCH, -MISMATCH)
-        new = scores - GAP
-        new[1:] = np.maximum(new[1:], scores[:-1] + gain)
+        new = errors + 1
+        new[1:] = np.minimum(new[1:], errors[:-1] + ((row != code) | (code > 3)))
         for j in range(1, len(new)):
-            new[j] = max(new[j], new[j - 1] - GAP)
-        scores = new
-    return scores.max()
+            new[j] = min(new[j], new[j - 1] + 1)
+        errors = new
+    return errors.min()
 
 
-def score_of(events):
-    matches, mismatches, inserted, deleted = events
-    return MATCH * matches - MISMATCH * mismatches - GAP * (inserted + deleted)
-
-
-@settings(max_examples=80, deadline=None)
-@given(st.text("ACGTN", min_size=1, max_size=25), UNITS, st.booleans())
-def test_alignment_is_the_best_there_is(text, unit, wide):
-    unit = unit * (NARROW // len(unit) + 1) if wide else unit  # the other way to fill a row; copies change nothing
+@settings(max_examples=120, deadline=None)
+@given(st.text("ACGTN", min_size=1, max_size=40), st.text("ACGT", min_size=1, max_size=9), st.sampled_from(SIZES))
+def test_alignment_is_the_best_there_is(text, unit, size):
+    unit = (unit * size)[: max(size, len(unit))]
     codes, ring = codes_of(text), codes_of(unit)
     positions, events = align(codes, ring)
-    assert score_of(events) == written_out_score(codes, ring)
-    assert best_scores(codes, ring)[-1] == score_of(events)
+    assert events[1:].sum() == written_out_errors(codes, ring)
     assert events[:3].sum() == len(codes)
     aligned = positions[positions >= 0]
     assert np.count_nonzero(ring[aligned] == codes[positions >= 0]) == events[0]
     assert np.count_nonzero(positions < 0) == events[2]
+    assert np.all((positions < len(ring)) & (positions >= -len(ring)))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32), st.sampled_from((1, 2, 5, 31, 63, 64, 65, 100, 127, 128, 129, 200)))
+def test_diverged_copies_are_aligned_as_well_as_can_be(seed, size):
+    generator = np.random.default_rng(seed)
+    unit = random_text(generator, size)
+    text = mutated(generator, (unit * (2 + 150 // size))[size // 3 :], 0.2)
+    dropped = generator.random(len(text)) < 0.05
+    codes, ring = codes_of("".join(np.array(list(text))[~dropped])), codes_of(unit)
+    positions, events = align(codes, ring)
+    assert events[1:].sum() == written_out_errors(codes, ring)
+    steps = np.diff(np.concatenate((positions[positions >= 0], positions[positions >= 0][:1])))[:-1]
+    assert np.sum((steps - 1) % size) == events[3]
 
 
 @pytest.mark.parametrize(
