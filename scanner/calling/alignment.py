@@ -78,7 +78,7 @@ def _fill_word(codes, masks, p, level, above):
 
 @njit(nogil=True, cache=True)
 def _fill_words(codes, masks, p, level, above, rises, falls):
-    """As `_fill_word` for longer units; ``rises`` and ``falls``, uint64[words], begin as zeros and end as its result."""
+    """As `_fill_word`, longer units; ``rises`` and ``falls``, uint64[words], begin as zeros and become its result."""
     one, shift = np.uint64(1), np.uint64(63)
     words = rises.shape[0]
     size = np.uint64(p - 64 * (words - 1))  # bits of the last word
