@@ -78,7 +78,7 @@ def _fill_word(codes, masks, p, level, above):
 
 @njit(nogil=True, cache=True)
 def _fill_words(codes, masks, p, level, above, rises, falls):
-    """As `_fill_word`, longer units; ``rises`` and ``falls``, uint64[words], begin as zeros and become its result."""
+    """As `_fill_word` for longer units; ``rises`` and ``falls``, uint64[words], begin as zeros, end as its result."""
     one, shift = np.uint64(1), np.uint64(63)
     words = rises.shape[0]
     size = np.uint64(p - 64 * (words - 1))  # bits of the last word
@@ -206,21 +206,27 @@ def elect(unit, bases, deleted, inserted):
     voted = np.empty(2 * p, dtype=np.uint8)
     size = 0
     for j in range(p):
-        present = bases[j].sum()
+        present = all_votes(bases, j)
         if deleted[j] <= present:
-            voted[size] = most_votes(bases[j], unit[j])
+            voted[size] = most_votes(bases, j, unit[j])
             size += 1
-        if 2 * inserted[j].sum() > present + deleted[j]:
-            voted[size] = most_votes(inserted[j], 4)
+        if 2 * all_votes(inserted, j) > present + deleted[j]:
+            voted[size] = most_votes(inserted, j, 4)
             size += 1
     return voted[:size].copy() if size else unit.copy()
 
 
 @njit(nogil=True, cache=True)
-def most_votes(numbers, own):
-    """The base with the most votes; ``own``, which may be 4 for none, where no other has more."""
-    best = own
+def all_votes(votes, j):
+    """The votes for any base at position ``j``; ``votes`` int32[size, 5]."""
+    return votes[j, 0] + votes[j, 1] + votes[j, 2] + votes[j, 3] + votes[j, 4]
+
+
+@njit(nogil=True, cache=True)
+def most_votes(votes, j, own):
+    """The base with the most votes at position ``j``; ``own``, which may be 4 for none, where no other has more."""
+    best, most = own, votes[j, own] if own < 4 else 0
     for code in range(4):
-        if numbers[code] > (numbers[best] if best < 4 else 0):
-            best = code
+        if votes[j, code] > most:
+            best, most = code, votes[j, code]
     return np.uint8(best)

@@ -140,7 +140,8 @@ def find_satellite(unit, rings, bounds, owners, words, holders):
     p = unit.shape[0]
     if p < SHORT:
         for ring in range(owners.shape[0]):
-            if same_ring(unit, rings[bounds[ring] : bounds[ring + 1]]):
+            first, last = bounds[ring], bounds[ring + 1]
+            if last - first == p and same_ring(unit, rings[first:last]):
                 return owners[ring]
         return -1
     shared = np.zeros(owners.shape[0], dtype=np.int64)

@@ -34,9 +34,9 @@ SMALLEST = 16
 WORST_WEIGHT = 12
 """Weight of the worst stretch (see `worst_stretch`) from which on a split is tried."""
 
-MIXED = 0.8
-"""A unit that matches in no more than this share of the columns, and nowhere worse than elsewhere, may be a mixture of
-two: the unit of the second half is then looked at instead."""
+MIXED, MIXED_COPIES = 0.8, 8
+"""A unit of this many copies or more that matches in no more than this share of the columns, and nowhere worse than
+elsewhere, may be a mixture of two: the unit of the second half is then looked at instead."""
 
 MOST = 64
 """Most segments of a window."""
@@ -63,6 +63,15 @@ def worst_stretch(codes, unit, positions):
         elif weight > best:
             best, best_start, best_end = weight, start, i + 1
     return best_start, best_end, best
+
+
+@njit(nogil=True, cache=True)
+def stretch_bits(size, weight, events):
+    """About how many bits it takes to tell the worst stretch, of ``size`` bases, in an alignment with these events."""
+    errors, columns = (size + weight) / 3, events.sum()
+    wrong = max(1, columns - events[0])
+    bits = errors * (1.584962500721156 + np.log2(columns / wrong))
+    return bits + (size - errors) * np.log2(columns / max(1, events[0]))
 
 
 @njit(nogil=True, cache=True)
@@ -116,13 +125,17 @@ def split_once(codes, unit, positions, events):
     n = codes.shape[0]
     whole = saved_bits(events, unit.shape[0])
     start, end, weight = worst_stretch(codes, unit, positions)
-    if weight < WORST_WEIGHT and n >= 4 * SMALLEST and events[0] <= MIXED * events.sum():
+    several = n >= max(4 * SMALLEST, MIXED_COPIES * unit.shape[0])
+    if weight < WORST_WEIGHT and several and events[0] <= MIXED * events.sum():
         unit, _, _ = find_unit(codes[n // 2 :])
         start, end, weight = worst_stretch(codes, unit, align(codes, unit)[0])
     if weight < WORST_WEIGHT or end - start < SMALLEST:
         return 0, n
     other, _, other_events = find_unit(codes[start:end])
-    if saved_bits(other_events, other.shape[0]) <= 0 or same_unit(unit, other):
+    saved = saved_bits(other_events, other.shape[0])
+    if saved <= 0 or saved < 2.0 * (end - start) - stretch_bits(end - start, weight, events) + SPLIT_BITS / 2:
+        return 0, n
+    if same_unit(unit, other):
         return 0, n
     first, last = 0, n
     reach = 40 + 2 * min(unit.shape[0] + other.shape[0], 300)
@@ -186,18 +199,18 @@ def split_window(codes):
 @njit(nogil=True, cache=True)
 def holds(codes, start, end, unit):
     """Whether the bases [start, end) agree with those one or two periods before, or about so, or else with the unit."""
-    period, most = unit.shape[0], 0
+    period = unit.shape[0]
     reach = 2 + period // 100
     for copies in (1, 2):
-        for lag in range(max(1, copies * period - reach), copies * period + reach + 1):
-            if lag > start:
-                break
+        for turn in range(2 * reach + 1):  # the period itself first
+            lag = copies * period + (turn + 1) // 2 * (1 if turn % 2 else -1)
+            if not 0 < lag <= start:
+                continue
             same = 0
             for i in range(start, end):
                 same += codes[i] == codes[i - lag]
-            most = max(most, same)
-    if most >= HELD * (end - start):
-        return True
+            if same >= HELD * (end - start):
+                return True
     _, events = align(codes[start:end], unit)
     return events[0] >= MONOMER_IDENTITY * events.sum()
 

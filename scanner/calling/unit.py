@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from .alignment import align, count_votes, elect, most_votes, saved_bits
+from .alignment import align, all_votes, count_votes, elect, most_votes, saved_bits
 from .period import bit_planes, candidate_periods, lag_matches, longest_lag
 
 FIRST_ROUNDS = 2
@@ -16,12 +16,12 @@ TRIAL_COPIES, TRIAL_BASES = 4, 384
 """How much of a sequence the candidates are tried on."""
 
 PROPOSALS = 12
-PROPOSAL_CELLS = 3_000_000
+PROPOSAL_CELLS = 1_000_000
 FEW_COPIES = 16
-DISPUTED = (40, 25)
+DISPUTED = ((40, 1000), (25, 40))
 """Most changes of the consensus that are tried in the end, and most cells of alignment that they may take; with more
-copies than these no vote is disputed. Tried first are the lengths that 40 % of the copies dispute, then those
-that 25 % do."""
+copies than these no vote is disputed. Tried first are the lengths that 40 % of the copies or more dispute, then those
+that 25 to 40 % do."""
 
 MONOMER_BITS = 20.0
 MONOMER_IDENTITY = 0.65
@@ -70,7 +70,12 @@ def primitive(unit):
 @njit(nogil=True, cache=True)
 def refine(codes, unit, rounds):
     """Align and vote until the unit stays as it is: (unit, positions, events), the latter as of `align`."""
-    positions, events = align(codes, unit)
+    return improve(codes, unit, *align(codes, unit), rounds)
+
+
+@njit(nogil=True, cache=True)
+def improve(codes, unit, positions, events, rounds):
+    """`refine` from an alignment on."""
     for _ in range(rounds):
         voted = primitive(elect(unit, *count_votes(codes, unit.shape[0], positions)))
         if voted.shape[0] == unit.shape[0] and np.all(voted == unit):
@@ -101,27 +106,29 @@ def polish(codes, unit, positions, events):
     left = min(PROPOSALS, PROPOSAL_CELLS // (n * unit.shape[0]))
     best = saved_bits(events, unit.shape[0])
     bases, deleted, inserted = count_votes(codes, unit.shape[0], positions)
-    for share in DISPUTED:
+    better = False
+    for share, below in DISPUTED:
         j = 0
         while j < unit.shape[0] and left > 0:
-            reached = bases[j].sum() + deleted[j]
+            reached = all_votes(bases, j) + deleted[j]
             changed = False
             for shorter in (True, False):
-                votes = deleted[j] if shorter else inserted[j].sum()
-                if 100 * votes < share * reached or votes <= 2 or unit.shape[0] == 1:
+                votes = deleted[j] if shorter else all_votes(inserted, j)
+                disputed = share * reached <= 100 * votes < below * reached
+                if not disputed or votes <= 2 or unit.shape[0] == 1:
                     continue
                 left -= 1
-                other = changed_unit(unit, j, shorter, most_votes(inserted[j], 4))
+                other = changed_unit(unit, j, shorter, most_votes(inserted, j, 4))
                 other_positions, other_events = align(codes, other)
                 saved = saved_bits(other_events, other.shape[0])
                 if saved > best + 1e-6:
                     unit, positions, events, best = other, other_positions, other_events, saved
                     bases, deleted, inserted = count_votes(codes, unit.shape[0], positions)
-                    changed = True
+                    changed = better = True
                     break
             if not changed:
                 j += 1
-    return refine(codes, unit, ROUNDS)
+    return improve(codes, unit, positions, events, ROUNDS if better else 0)
 
 
 @njit(nogil=True, cache=True)
@@ -197,7 +204,10 @@ def find_unit(codes):
     periods = candidate_periods(counts, n)
     if periods.shape[0] == 0:
         periods = np.ones(1, dtype=np.int64)
-    return refine(codes, try_periods(codes, np.sort(periods)), ROUNDS)
+    unit, positions, events = try_periods(codes, np.sort(periods))
+    if positions.shape[0] < n:
+        positions, events = align(codes, unit)
+    return improve(codes, unit, positions, events, ROUNDS)
 
 
 @njit(nogil=True, cache=True)
@@ -219,10 +229,11 @@ def try_periods(codes, periods):
     """The unit of the best of several periods, sorted: the shortest where one is the monomer of another.
 
     Each is tried on TRIAL_COPIES copies in the middle, at least TRIAL_BASES; what it saves there is what it saves all
-    over.
+    over. Returns the unit with its positions and events in the bases that it was tried on.
     """
     n = codes.shape[0]
     unit = codes[:1].copy()
+    positions, events = np.zeros(0, dtype=np.int32), np.zeros(4, dtype=np.int64)
     best = -np.inf
     for period in periods:
         if 2.0 * (n - period) <= best:  # not even if it were perfect
@@ -233,12 +244,12 @@ def try_periods(codes, periods):
         other = trial[start : start + period].copy()
         if best > 0 and 4 * period >= 7 * unit.shape[0] and is_monomer(unit, other):
             continue
-        other, _, events = refine(trial, other, FIRST_ROUNDS)
+        other, other_positions, other_events = refine(trial, other, FIRST_ROUNDS)
         size = other.shape[0]
-        saved = (saved_bits(events, size) + 2 * size) * n / length - 2 * size
+        saved = (saved_bits(other_events, size) + 2 * size) * n / length - 2 * size
         if saved > best and not (best > 0 and 4 * size >= 7 * unit.shape[0] and is_monomer(unit, other)):
-            unit, best = other, saved
-    return unit
+            unit, positions, events, best = other, other_positions, other_events, saved
+    return unit, positions, events
 
 
 @njit(nogil=True, cache=True)

@@ -13,14 +13,13 @@ SIZES = (1, 63, 64, 65, 128, 130)  # of units: around the borders of words
 
 def written_out_errors(codes, unit):
     """Fewest errors of an alignment of all of ``codes`` to a part of a long row of copies, without any ring."""
-    row = np.tile(unit, len(codes) + 2 + 2 * len(codes) // len(unit))
-    errors = np.zeros(len(row) + 1, dtype=np.int64)
+    row = np.tile(unit, 3 + 2 * len(codes) // len(unit))
+    places = np.arange(len(row) + 1)
+    errors = np.zeros(len(places), dtype=np.int64)
     for code in codes:
         new = errors + 1
         new[1:] = np.minimum(new[1:], errors[:-1] + ((row != code) | (code > 3)))
-        for j in range(1, len(new)):
-            new[j] = min(new[j], new[j - 1] + 1)
-        errors = new
+        errors = np.minimum.accumulate(new - places) + places
     return errors.min()
 
 
