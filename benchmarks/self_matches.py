@@ -35,7 +35,7 @@ def best_lag(codes: np.ndarray, start: int, end: int) -> dict:
 
 
 @njit(nogil=True, cache=True)
-def _best_lag(stretch, longest, CHANCE):
+def _best_lag(stretch, longest, chance):
     best, best_z, best_share = 1, -1e9, 0.0
     for lag in range(1, longest + 1):
         pairs = stretch.shape[0] - lag
