@@ -280,6 +280,8 @@ def kind(look: dict, length: int) -> str:
     period, copies = look["period"], look["copies"]
     if look.get("z", 99) < 4:
         return "no lag stands out"
+    if period <= 6 and look["match"] < 75:
+        return "low complexity: a lag to 6, match under 75 %"
     if period <= 6:
         return "microsatellite under 26 bases" if length < 26 else "microsatellite"
     diverged = "match under 75 %" if look["match"] < 75 else "match of 75 % or more"

@@ -31,6 +31,7 @@ def main() -> None:
     parser.add_argument("--only", choices=PARTS, help="one part; the others are taken over from OUT")
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
     result: dict = {"genoscan": __version__, "model": read_card(find_model(arguments.model)).version, "seconds": {}}
     if arguments.only and arguments.out.exists():
         result = {**json.loads(arguments.out.read_text()), **{key: result[key] for key in ("genoscan", "model")}}
@@ -40,8 +41,7 @@ def main() -> None:
             result[name] = part(arguments.data.resolve(), arguments.model)
             result["seconds"][name] = round(time.perf_counter() - started)
             print(f"{name}: {result['seconds'][name]} s", flush=True)
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    arguments.out.write_text(json.dumps(result, indent=1) + "\n")
+            arguments.out.write_text(json.dumps(result, indent=1) + "\n")
 
 
 if __name__ == "__main__":

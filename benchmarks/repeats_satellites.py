@@ -12,7 +12,7 @@ from real_sequences import CODES, Sequences, intervals_of, read_letters, write_p
 
 GENOMES = {"CHM13 chr8 centromere": "chm13_chr8_cen.fa.gz", "HG002 chr13 short arm": "hg002_chr13_mat_1-4000000.fa.gz"}
 SATELLITES = "dna-brnn"
-TOOLS = (SATELLITES, "longdust", "longdust -k8 -w20000", "tantan -f3 -w500", "tantan -f4 -w500", GENOSCAN)
+TOOLS = (SATELLITES, "longdust", "tantan -f3 -w500", "tantan -f4 -w500", GENOSCAN)
 ABOUT = "never trained on; TRF is left out here, since it does not end within minutes on these (repeats_speed.py)"
 
 

@@ -95,15 +95,15 @@ def row_of(task: Task, startup: Task, limit: float) -> dict:
     if None in task.runs:
         return {**row, "stopped_after_seconds": limit, "mb_per_second_below": round(task.bases / 1e6 / limit, 3)}
     best, start = (min(one.runs, key=lambda run: run.seconds) for one in (task, startup))
-    past = max(best.seconds - start.seconds, 1e-3)
-    cpu = max(min(r.cpu_seconds for r in task.runs) - min(r.cpu_seconds for r in startup.runs), 1e-3)
+    cpu = (min(run.cpu_seconds for run in one.runs) for one in (task, startup))
+    past, past_cpu = best.seconds - start.seconds, float(np.subtract(*cpu))
     return {
         **row,
         "seconds": [round(run.seconds, 2) for run in task.runs],
         "startup_seconds": round(start.seconds, 2),
         "mb_per_second_with_startup": round(task.bases / 1e6 / best.seconds, 3),
-        "mb_per_second": round(task.bases / 1e6 / past, 3),
-        "mb_per_cpu_second": round(task.bases / 1e6 / cpu, 3),
+        "mb_per_second": round(task.bases / 1e6 / past, 3) if past > 0 else None,
+        "mb_per_cpu_second": round(task.bases / 1e6 / past_cpu, 3) if past_cpu > 0 else None,
         "peak_mb": round(best.peak_mb, 1),
         "bases_covered": covered_bases(best.calls),
     }

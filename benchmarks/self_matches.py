@@ -5,26 +5,25 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+CHANCE = 0.28
+"""How often two bases of the human genome are the same; not the stretch's own chance, or poly-A would not stand out."""
 LONGEST_LAG = 2_000
 LONGEST_STRETCH = 20_000
 
 
 def best_lag(codes: np.ndarray, start: int, end: int) -> dict:
-    """The lag whose matches within [start, end) stand out most from chance (z-score of a binomial at 1/4, or at the
-    stretch's own composition where that is poorer), with copies (length / lag) and percent of matching bases.
+    """The lag whose matches within [start, end) stand out most from chance, with copies (length / lag) and percent of
+    matching bases; ``z`` is the z-score of their number against a binomial at CHANCE.
 
     Of a longer stretch the first 20,000 bases are looked at. Lags to half the length, or to three quarters where no
     shorter one stands out (z below 4), since a call may end before the second copy does.
     """
     stretch = np.ascontiguousarray(codes[start : min(end, start + LONGEST_STRETCH)])
-    known = stretch[stretch < 4]
-    shares = np.bincount(known, minlength=4) / max(1, len(known))
-    chance = float(max(0.25, (shares**2).sum()))
     for part in (0.5, 0.75):
         longest = min(LONGEST_LAG, int(len(stretch) * part))
         if longest < 1:
             continue
-        lag, z, share = _best_lag(stretch, longest, chance)
+        lag, z, share = _best_lag(stretch, longest, CHANCE)
         if z >= 4 or part == 0.75:
             return {
                 "period": int(lag),
