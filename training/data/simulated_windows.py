@@ -17,7 +17,9 @@ _COPIES = 1.8
 _STREAM = 5
 """First word of the seeds, which no other use of the generator shares."""
 
-SIMULATION = RepeatSimulation(divergence=0.2, indels=0.04)
+SIMULATION = RepeatSimulation(divergence=0.1, indels=0.02)
+"""Each copy differs from the unit by so much at most, so two copies by twice that: what catalogues hold, and what two
+short copies do not share by chance."""
 
 
 def simulated_windows(
