@@ -10,7 +10,7 @@ import numpy as np
 from gpu_measure import Json, attempt
 
 from genoscan.scanner.card import CARD_KEY, Calling, KmerInput, ModelCard, Output
-from genoscan.scanner.catalogue import find_model
+from genoscan.scanner.catalogue import find_model, for_device
 from genoscan.scanner.inference.session import read_card
 from genoscan.training.data.demo import fasta_record
 from genoscan.training.data.simulate import RepeatSimulation, random_table, simulate
@@ -95,19 +95,49 @@ def write_bert(path: Path, small: bool) -> Json:
 
 
 def write_repeats(path: Path, name: str) -> Json:
-    source = find_model(name)
+    """The fp32 model in the file ``name``, or of a bundled model its variant for GPUs with all numbers in fp32."""
+    import onnx
+
+    source = for_device(find_model(name), "cuda")
     card = read_card(source)
-    if card.provenance.precision != "fp32":
-        raise ValueError(f"{source} is {card.provenance.precision}: name an fp32 export with --repeats")
-    path.write_bytes(source.read_bytes())
-    return {"version": card.version}
+    model = onnx.load(source)
+    if card.provenance.precision == "fp16":
+        to_fp32(model)
+    elif card.provenance.precision != "fp32":
+        raise ValueError(f"{source} is {card.provenance.precision}: name an fp32 or fp16 export with --repeats")
+    path.write_bytes(model.SerializeToString())
+    return {"version": card.version, "from": card.provenance.precision}
 
 
-def write_fp16(path: Path, source: Path) -> Json:
+def to_fp32(model) -> None:
+    """Let a half-precision graph compute in single precision, with the numbers that it has."""
+    from onnx import TensorProto, numpy_helper
+
+    def widened(tensor) -> None:
+        if tensor.data_type == TensorProto.FLOAT16:
+            tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float32), tensor.name))
+
+    for tensor in model.graph.initializer:
+        widened(tensor)
+    for node in model.graph.node:
+        for attribute in node.attribute:
+            if attribute.HasField("t"):
+                widened(attribute.t)
+            if node.op_type == "Cast" and attribute.name == "to" and attribute.i == TensorProto.FLOAT16:
+                attribute.i = TensorProto.FLOAT
+    del model.graph.value_info[:]
+
+
+def write_fp16(path: Path, source: Path, bundled: str | None = None) -> Json:
+    """The fp32 model in ``source`` in half precision, or the model named ``bundled`` if it is that already."""
     import onnx
 
     from genoscan.export.precision import set_metadata, to_fp16
 
+    ready = None if bundled is None else for_device(find_model(bundled), "cuda")
+    if ready is not None and read_card(ready).provenance.precision == "fp16":
+        path.write_bytes(ready.read_bytes())
+        return {"bytes": path.stat().st_size}
     card = read_card(source)
     half = card.model_copy(update={"provenance": card.provenance.model_copy(update={"precision": "fp16"})})
     model = set_metadata(to_fp16(onnx.load(source)), {CARD_KEY: half.to_json()})
@@ -135,7 +165,8 @@ def prepare(settings: argparse.Namespace, folder: Path, save: Callable[[Json], N
             done[path["fp32"].stem] = attempt(lambda: write_repeats(path["fp32"], settings.repeats))  # noqa: B023
         else:
             done[path["fp32"].stem] = attempt(lambda: write_bert(path["fp32"], settings.small))  # noqa: B023
-        done[path["fp16"].stem] = attempt(lambda: write_fp16(path["fp16"], path["fp32"]))  # noqa: B023
+        bundled = settings.repeats if model == "repeats" else None
+        done[path["fp16"].stem] = attempt(lambda: write_fp16(path["fp16"], path["fp32"], bundled))  # noqa: B023
         save(done)
     if settings.genome is None:
         done["genome"] = attempt(lambda: write_genome(folder / "genome.fa", 400_000 if settings.small else 256_000_000))

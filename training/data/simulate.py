@@ -186,7 +186,7 @@ def primitive_unit(generator: np.random.Generator, table: np.ndarray, period: in
 
 
 def draw_repeat(
-    generator: np.random.Generator, settings: RepeatSimulation, unit: np.ndarray, brief: bool
+    generator: np.random.Generator, settings: RepeatSimulation, unit: np.ndarray, brief: bool = False
 ) -> tuple[np.ndarray, tuple[int, float, float, float]]:
     """One tandem array of a unit: its codes, and (period, copies, divergence, indels)."""
     period = len(unit)
