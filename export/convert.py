@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, pad
 
+from ..scanner.encoding.spectrum import BIN
 from ..training.nets.spectrum_net import FEATURE_SCALE, SpectrumNet
 
 OPSET = 20
@@ -68,7 +69,7 @@ class _SpectrumLayout(nn.Module):
         raise NotImplementedError
 
     def forward(self, features: Tensor) -> Tensor:
-        known = features[:, :, -4:].amax(dim=2).bool().float().unsqueeze(1).unsqueeze(1)
+        known = features[:, :, -4 * BIN :].amax(dim=2).bool().float().unsqueeze(1).unsqueeze(1)
         inside = conv2d(known, self.widen)
         local = torch.relu(self.local(features))
         x = torch.relu(self.stem(features))

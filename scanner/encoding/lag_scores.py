@@ -20,22 +20,23 @@ LANES = 64
 MIDDLE_LAGS = 640
 """Lags from here on are far."""
 QUARTER = 4
-"""Bases that `advance` moves on by. Scores may step to a neighbouring lag once in a quarter."""
+"""Bases that `advance` moves on by."""
 
 TOLERANT = (3, 2)
 MODERATE = (4, 5)
 STRICT = (2, 6)
 """Gain of a match and loss of a mismatch, near lags."""
-TOLERANT_STEP, MODERATE_STEP = 8, 12
-"""What a step to the neighbouring lag costs."""
-LONG_GAIN, LONG_LOSS, LONG_STEP = 4, 7, 7
+TOLERANT_STEP, MODERATE_STEP, STRICT_STEP = 8, 11, 8
+"""What a step to the neighbouring lag costs: possible once in a quarter, for moderate and strict scores at each base,
+because so few bases cannot afford to wait."""
+LONG_GAIN, LONG_LOSS, LONG_STEP = 4, 6, 7
 """Middle and far lags: gain of a match, what each quarter costs, what a step costs."""
 
 SHORTEST = 25
 """Bases of the shortest array that the tracks are to show: what TRF's usual threshold asks for."""
 
-# Where the near scores lie in their array; tolerant and moderate ones have 64 zeros on either side.
-TOLERANT_AT, MODERATE_AT, STRICT_AT, MODERATE_BEST_AT, STRICT_BEST_AT, NEAR_SIZE = 64, 192, 320, 384, 448, 512
+# Where the near scores lie in their array; tolerant ones have 64 zeros on either side.
+TOLERANT_AT, MODERATE_AT, STRICT_AT, MODERATE_BEST_AT, STRICT_BEST_AT, NEAR_SIZE = 64, 192, 256, 320, 384, 448
 NEAR_BANDS = 48
 """Bands of the near lags: 32 of one lag, 16 of two."""
 NEAR_TRACKS = 3
@@ -80,7 +81,7 @@ def long_track_bias(lags: np.ndarray) -> np.ndarray:
     return np.minimum(60, np.round(0.25 * lags)).astype(np.int64)
 
 
-TOLERANT_NOISE, MODERATE_NOISE, LONG_NOISE = 8, 14, 20
+TOLERANT_NOISE, MODERATE_NOISE, LONG_NOISE = 8, 14, 24
 """What is taken off scores before they are written as bands: unrelated sequence seldom has more, so that nearly all
 bands are 0 in it and a network can add up lags without adding up noise. Strict scores: as in the tracks."""
 
@@ -176,6 +177,13 @@ class _Vectors:
         neighbours = self.largest(self.load(pointer, position - 1), self.load(pointer, position + 1))
         return self.largest(value, self.subtract(neighbours, _constant(cost)))
 
+    def stepped_within(self, value, cost):
+        """As `stepped`, for a vector beside which there are no other lags."""
+        lanes = np.arange(LANES)
+        left = self.shuffled(value, _constant(0), np.where(lanes > 0, lanes - 1, LANES))
+        right = self.shuffled(value, _constant(0), lanes + 1)
+        return self.largest(value, self.subtract(self.largest(left, right), _constant(cost)))
+
     def excess(self, score, bias, doublings=0):
         """What of a score is above a bias, doubled so many times."""
         value = self.subtract(score, _constant(bias))
@@ -194,7 +202,6 @@ def _near(vectors, near, behind, offset, bases, base, quarter, put):
     tolerant, moderate = v.load(near, TOLERANT_AT), v.load(near, MODERATE_AT)
     strict = v.load(near, STRICT_AT)
     tolerant = v.stepped(tolerant, near, TOLERANT_AT, TOLERANT_STEP)
-    moderate = v.stepped(moderate, near, MODERATE_AT, MODERATE_STEP)
     if quarter == 0:
         moderate_best = strict_best = _constant(0)
     else:
@@ -204,8 +211,8 @@ def _near(vectors, near, behind, offset, bases, base, quarter, put):
         lagged = v.load(behind, b.sub(offset, _INDEX(step)))
         match = b.icmp_unsigned("==", lagged, v.splat(bases, b.add(base, _INDEX(step))))
         tolerant = v.moved(tolerant, match, TOLERANT)
-        moderate = v.moved(moderate, match, MODERATE)
-        strict = v.moved(strict, match, STRICT)
+        moderate = v.moved(v.stepped_within(moderate, MODERATE_STEP), match, MODERATE)
+        strict = v.moved(v.stepped_within(strict, STRICT_STEP), match, STRICT)
         moderate_best, strict_best = v.largest(moderate_best, moderate), v.largest(strict_best, strict)
         scores = (tolerant, moderate, strict)
         tracks += [v.excess(*of) for of in zip(scores, near_track_bias(), (0, 0, STRICT_DOUBLINGS), strict=True)]

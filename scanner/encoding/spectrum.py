@@ -33,9 +33,12 @@ from .lag_scores import (
 BIN = 16
 """Bases summarised by one row of features."""
 
+INDICATOR = 16
+"""What the indicator of a base is where it is that base: of the size of what is left of a good score."""
+
 _OUTSIDE = np.uint8(5)  # a code that no base has, so that nothing matches it
 _INDICATORS = np.zeros((256, 4), dtype=np.uint8)
-_INDICATORS[:4] = np.eye(4, dtype=np.uint8)
+_INDICATORS[:4] = INDICATOR * np.eye(4, dtype=np.uint8)
 _INDICATOR_WORDS = _INDICATORS.view(np.uint32)[:, 0]
 
 
@@ -60,7 +63,7 @@ def band_count(lags: int) -> int:
 
 def feature_count(lags: int) -> int:
     """Features in one row (one bin of 16 bases)."""
-    return 2 * (band_count(lags) + TRACKS) + 4
+    return 2 * (band_count(lags) + TRACKS) + 4 * BIN
 
 
 @njit(nogil=True, cache=True)
@@ -112,13 +115,14 @@ def _windows(vectors: int):
                     advance(near, long, bases, behind, words, pairs, row, 3, vectors, out, track)
                     pool(near, long, vectors, out, at + backward * bands)
             for row in range(n // BIN):
-                total = np.uint32(0)
-                for i in range(row * BIN, (row + 1) * BIN):
-                    total += indicators[codes[window, i]]
                 end = start + (row + 1) * features
-                for j in range(4):
-                    out[end - 4 + j] = total >> np.uint32(8 * j) & np.uint32(255)
-                if total == 0:
+                known = np.uint32(0)
+                for i in range(BIN):
+                    word = indicators[codes[window, row * BIN + i]]
+                    known |= word
+                    for j in range(4):
+                        out[end - 4 * BIN + 4 * i + j] = word >> np.uint32(8 * j) & np.uint32(255)
+                if known == 0:
                     out[end - features : end] = 0
 
     return windows
@@ -148,7 +152,7 @@ def encode_spectrum(codes: np.ndarray, lags: int, out: np.ndarray | None = None)
     score at the last base; the same looking right (where the bin's first base is its last). Then looking left and
     looking right the tracks: for each base in the order of reading the best near score of the three scorings, for each
     four bases the best score over the middle lags, for each eight that over the far lags; all less what is to
-    be expected of a whole repeat at that lag. Last, how many A, C, G and T the bin has. A bin
+    be expected of a whole repeat at that lag. Last, four indicators A, C, G, T for each base. A bin
     without any is all 0, so that what lies inside a contig but is unknown looks like what lies outside.
     """
     n = codes.shape[-1]

@@ -69,13 +69,13 @@ class SpectrumNet(nn.Module):
         self.bands = 2 * band_count(lags)
         self.stem = ByteConvolution(feature_count(lags), width, 1)
         self.body = nn.ModuleList(Residual(width, dilation) for dilation in dilations)
-        self.local = ByteConvolution(2 * TRACKS + 4, width, 3, padding=1)
+        self.local = ByteConvolution(2 * TRACKS + 4 * BIN, width, 3, padding=1)
         self.head = nn.Conv1d(2 * width, width, 1)
         self.out = nn.Conv1d(width, BIN, 1)
 
     def forward(self, features: Tensor) -> Tensor:
         rows = features.float() * FEATURE_SCALE
-        inside = (rows[:, :, -4:].amax(dim=2) > 0).float().unsqueeze(1)
+        inside = (rows[:, :, -4 * BIN :].amax(dim=2) > 0).float().unsqueeze(1)
         local = torch.relu(self.local(rows[:, :, self.bands :].transpose(1, 2)))
         # A product on the rows as they lie: turning the widest tensor around would cost more than the product.
         x = linear(rows, self.stem.rounded_weight()[:, :, 0], self.stem.bias)

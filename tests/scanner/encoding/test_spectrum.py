@@ -54,17 +54,18 @@ def reference_direction(codes: np.ndarray, lags: int) -> np.ndarray:
     for start in range(0, len(codes), BIN):
         highest, tracks, middle_tracks, far_tracks = np.zeros((3, 64), dtype=int), [], [], []
         for quarter in range(4):
-            near[0], near[1] = stepped(near[0], 8), stepped(near[1], 12)
+            near[0] = stepped(near[0], 8)
             matches = np.zeros(lags, dtype=int)
             for i in range(start + 4 * quarter, start + 4 * quarter + 4):
                 behind = padded[i : i + lags][::-1]
                 match = (behind == codes[i]) & (codes[i] < 4)
                 matches += match
+                near[1], near[2] = stepped(near[1], 11), stepped(near[2], 8)
                 near = np.clip(near + np.where(match[:64], gains, -losses), 0, 255)
                 highest = np.maximum(highest, near)
                 tracks += near_tracks(near)
             if lags > 64:
-                moved = np.maximum(0, np.minimum(255, stepped_long(long, far) + 4 * matches[64:]) - 7)
+                moved = np.maximum(0, np.minimum(255, stepped_long(long, far) + 4 * matches[64:]) - 6)
                 long = np.where(far & (quarter % 2 == 1), long, moved)
             middle_tracks.append(long_tracks(long)[~far].max(initial=0))
             if quarter % 2 == 0:
@@ -72,7 +73,7 @@ def reference_direction(codes: np.ndarray, lags: int) -> np.ndarray:
         excess = above(near[0], 8), above(highest[1], 14), above(highest[2], STRICT_BIAS, 4)
         pooled = [np.maximum.reduceat(scores, edges[:NEAR]) for scores in excess]
         if lags > 64:
-            pooled.append(np.maximum.reduceat(above(long, 20), edges[NEAR:] - 64))
+            pooled.append(np.maximum.reduceat(above(long, 24), edges[NEAR:] - 64))
         rows.append(np.concatenate([*pooled, tracks, middle_tracks, far_tracks]))
     return np.array(rows)
 
@@ -85,13 +86,13 @@ def stepped_long(scores: np.ndarray, far: np.ndarray) -> np.ndarray:
 def reference(codes: np.ndarray, lags: int) -> np.ndarray:
     left, right = reference_direction(codes, lags), reference_direction(codes[::-1], lags)[::-1]
     bands = left.shape[1] - TRACKS
-    counts = (codes.reshape(-1, BIN, 1) == np.arange(4)).sum(axis=1)
-    features = [left[:, :bands], right[:, :bands], left[:, bands:], right[:, bands:], counts]
-    return np.concatenate(features, axis=1) * (counts.sum(axis=1, keepdims=True) > 0)
+    indicators = 16 * (codes[:, None] == np.arange(4)).reshape(-1, 4 * BIN)
+    features = [left[:, :bands], right[:, :bands], left[:, bands:], right[:, bands:], indicators]
+    return np.concatenate(features, axis=1) * (indicators.sum(axis=1, keepdims=True) > 0)
 
 
 def split(features: np.ndarray, lags: int):
-    """Bands left, bands right (bins, bands), tracks left, tracks right (bins, TRACKS), counts (bins, 4)."""
+    """Bands left, bands right (bins, bands), tracks left, tracks right (bins, TRACKS), indicators (bins, 64)."""
     bands = len(lag_bands(lags)) - 1 + 2 * NEAR
     return np.split(features, [bands, 2 * bands, 2 * bands + TRACKS, 2 * bands + 2 * TRACKS], axis=1)
 
@@ -147,24 +148,24 @@ def test_a_few_scores_by_hand():
     # ACACACAC...: lag 2 matches from base 2 on, 30 times. Bands: tolerant 90 less 8, moderate 120 less 14, strict 60
     # less 2 * (23 - 5), four times. Tracks: tolerant less 12, moderate less 1.2 * 23 - 6, strict as its band.
     codes = np.array([0, 1] * 16, dtype=np.uint8)
-    left, right, tracks, _, counts = split(encode_spectrum(codes, 64), 64)
+    left, right, tracks, _, indicators = split(encode_spectrum(codes, 64), 64)
     assert left[1, 1] == right[0, 1] == 90 - 8
     assert left[1, NEAR + 1] == right[0, NEAR + 1] == 120 - 14
     assert left[1, 2 * NEAR + 1] == right[0, 2 * NEAR + 1] == 4 * (60 - 36)
-    assert not left[:, 2 * NEAR].any()  # lag 1 never matches, and strict scores take no steps
+    assert left[1, 2 * NEAR] == 4 * max(0, 58 - 8 - 6 - 38)  # lag 1 never matches: one step from lag 2 at a time
     last = tracks[1, : 3 * BIN].reshape(BIN, 3)[-1]
     assert last.tolist() == [78, 98, 96]
-    assert counts.tolist() == [[8, 8, 0, 0], [8, 8, 0, 0]]
+    assert indicators.tolist() == [[16, 0, 0, 0, 0, 16, 0, 0] * 8] * 2
 
 
 def test_long_scores_by_hand():
-    # A unit of 128 three times: after 128 bases every four of them gain 16 and cost 7, until 255 is full.
+    # A unit of 128 three times: after 128 bases every four of them gain 16 and cost 6, until 255 is full.
     codes = np.resize(np.random.default_rng(3).integers(0, 4, 128).astype(np.uint8), 384)
     left, _, tracks, _, _ = split(encode_spectrum(codes, 128), 128)
     band = 3 * NEAR + 15  # the last four of lags 65 to 128
-    assert left[9, band] == 8 * 9 - 20
-    assert left[-1, band] == 255 - 7 - 20
-    assert tracks[9, 3 * BIN : 3 * BIN + 4].tolist() == [9 * n - 32 for n in (5, 6, 7, 8)]  # a quarter of the lag
+    assert left[9, band] == 8 * 10 - 24
+    assert left[-1, band] == 255 - 6 - 24
+    assert tracks[9, 3 * BIN : 3 * BIN + 4].tolist() == [10 * n - 32 for n in (5, 6, 7, 8)]  # a quarter of the lag
 
 
 @pytest.mark.parametrize("period", [1, 7, 32, 33, 34, 100, 250, 640, 641, 1500])
@@ -203,8 +204,8 @@ def test_unknown_bases_match_nothing():
     assert not features[8:24].any()
     codes[128:136] = 0
     codes[136:] = 4  # half a bin: what is known counts, and scores fall in what is not
-    _, _, tracks, _, counts = split(encode_spectrum(codes, 128), 128)
-    assert counts[8].tolist() == [8, 0, 0, 0]
+    _, _, tracks, _, indicators = split(encode_spectrum(codes, 128), 128)
+    assert indicators[8].tolist() == [16, 0, 0, 0] * 8 + [0, 0, 0, 0] * 8
     tolerant = tracks[8, : 3 * BIN : 3]
     assert tolerant.tolist() == [255 - 12] * 8 + [255 - 12 - 2 * n for n in range(1, 9)]
 
@@ -220,19 +221,22 @@ def test_every_unknown_code_is_the_same(codes):
 @settings(deadline=None, max_examples=20)
 @given(codes=sequences(64))
 def test_reversed_sequence_has_mirrored_features(codes, lags):
-    left, right, left_tracks, right_tracks, counts = split(encode_spectrum(codes, lags), lags)
+    left, right, left_tracks, right_tracks, indicators = split(encode_spectrum(codes, lags), lags)
     mirrored = split(encode_spectrum(codes[::-1], lags), lags)
-    for got, expected in zip(mirrored, (right, left, right_tracks, left_tracks, counts), strict=True):
+    for got, expected in zip(mirrored, (right, left, right_tracks, left_tracks), strict=False):
         np.testing.assert_array_equal(got, expected[::-1])
+    mirror = indicators.reshape(-1, 4)[::-1].reshape(-1, 4 * BIN)
+    np.testing.assert_array_equal(mirrored[4], mirror)
 
 
 @settings(deadline=None, max_examples=20)
 @given(codes=sequences(64))
-def test_opposite_strand_has_mirrored_features_with_complementary_counts(codes):
-    left, right, left_tracks, right_tracks, counts = split(encode_spectrum(codes, 128), 128)
+def test_opposite_strand_has_mirrored_features_with_complementary_bases(codes):
+    left, right, left_tracks, right_tracks, indicators = split(encode_spectrum(codes, 128), 128)
     other = split(encode_spectrum(reverse_complement(codes), 128), 128)
-    for got, expected in zip(other, (right, left, right_tracks, left_tracks, counts[:, ::-1]), strict=True):
+    for got, expected in zip(other, (right, left, right_tracks, left_tracks), strict=False):
         np.testing.assert_array_equal(got, expected[::-1])
+    np.testing.assert_array_equal(other[4], indicators.reshape(-1)[::-1].reshape(-1, 4 * BIN))
 
 
 @pytest.mark.parametrize("lags", LAGS)
