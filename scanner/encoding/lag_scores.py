@@ -26,10 +26,10 @@ TOLERANT = (3, 2)
 MODERATE = (4, 5)
 STRICT = (2, 6)
 """Gain of a match and loss of a mismatch, near lags."""
-TOLERANT_STEP, MODERATE_STEP, STRICT_STEP = 8, 11, 8
+TOLERANT_STEP, MODERATE_STEP, STRICT_STEP = 8, 15, 8
 """What a step to the neighbouring lag costs: possible once in a quarter, for moderate and strict scores at each base,
 because so few bases cannot afford to wait."""
-LONG_GAIN, LONG_LOSS, LONG_STEP = 4, 6, 7
+LONG_GAIN, LONG_LOSS, LONG_STEP = 4, 7, 7
 """Middle and far lags: gain of a match, what each quarter costs, what a step costs."""
 
 SHORTEST = 25
@@ -81,7 +81,7 @@ def long_track_bias(lags: np.ndarray) -> np.ndarray:
     return np.minimum(60, np.round(0.25 * lags)).astype(np.int64)
 
 
-TOLERANT_NOISE, MODERATE_NOISE, LONG_NOISE = 8, 14, 24
+TOLERANT_NOISE, MODERATE_NOISE, LONG_NOISE = 8, 14, 20
 """What is taken off scores before they are written as bands: unrelated sequence seldom has more, so that nearly all
 bands are 0 in it and a network can add up lags without adding up noise. Strict scores: as in the tracks."""
 
