@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -81,13 +81,15 @@ def available(tool: str) -> bool:
     return found and (not tool.startswith("dna-brnn") or _dna_brnn_model().exists())
 
 
-def run_tool(tool: str, fasta: Path, model: str = "repeats", limit: float | None = None) -> Run:
+def run_tool(
+    tool: str, fasta: Path, model: str = "repeats", limit: float | None = None, options: Sequence[str] = ()
+) -> Run:
     """Run one tool of TOOLS on a FASTA file and read what it prints; TimeoutExpired after ``limit`` seconds.
 
-    The FASTA must be plain text, its names without white space.
+    The FASTA must be plain text, its names without white space. ``options`` stand at the end of the command line.
     """
     places = {"fasta": fasta, "model": model, "dna_brnn_model": _dna_brnn_model() if "brnn" in tool else ""}
-    command = [part.format(**places) for part in TOOLS[tool]]
+    command = [*(part.format(**places) for part in TOOLS[tool]), *options]
     text, *spent = _run(command, fasta.parent, limit)
     return Run(read_calls(command[0], text), *spent)
 

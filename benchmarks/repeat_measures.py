@@ -45,25 +45,15 @@ def thinned(points: dict[str, np.ndarray], most: int = 200) -> dict[str, list[fl
     return {key: [round(float(value), 4) for value in values[chosen]] for key, values in points.items()}
 
 
-def threshold_at(points: dict[str, np.ndarray], precision: float) -> float:
-    """The lowest threshold from which on precision is never again below the wanted one."""
-    below = np.flatnonzero(points["precision"] < precision)
-    return float(points["threshold"][min(len(points["threshold"]) - 1, below[-1] + 1 if len(below) else 0)])
-
-
-def call_scores(calls: Calls, lengths: dict[str, int]) -> np.ndarray:
-    """int16 of all contigs' bases: the score (0-1000) of the call over a base, 0 outside of calls."""
-    scores = {contig: np.zeros(length, dtype=np.int16) for contig, length in lengths.items()}
-    for contig, some in calls.items():
-        for one in some:
-            scores[contig][one["start"] : one["end"]] = max(1, round(float(one["score"])))
-    return np.concatenate(list(scores.values()))
-
-
-def split_marks(called: np.ndarray, lengths: dict[str, int]) -> Marks:
-    """One array over all contigs, cut at their borders."""
-    borders = np.cumsum(list(lengths.values()))[:-1]
-    return dict(zip(lengths, np.split(called, borders), strict=True))
+def matched_threshold(points: list[dict[str, float]], precision: float) -> dict[str, float] | None:
+    """Of points with 'threshold' and 'precision' the lowest threshold from which on precision is never below the wanted
+    one; None where there is none."""
+    matched = None
+    for point in sorted(points, key=lambda one: -one["threshold"]):
+        if point["precision"] < precision:
+            break
+        matched = point
+    return matched
 
 
 def found_bases(marks: Marks, truths: dict[str, np.ndarray]) -> np.ndarray:

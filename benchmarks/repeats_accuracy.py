@@ -6,8 +6,8 @@ The background is a sequence that the model was not trained on: the composition 
 (`repeat_sets`): drawn as the simulator draws (periods 1-500 over two kinds of background, periods 501-2000), a grid of
 periods and divergences, every exact period at 0-2 %, short repeats with the limit of what can be told
 (`repeats_limit`), and a larger genome for calibration. Every tool runs at its documented and at more sensitive
-settings (`peers.TOOLS`), two at a time. genoscan is measured as it calls by default, along the threshold on its base
-scores (bedGraph), and at the thresholds where its precision equals that of each TRF.
+settings (`peers.TOOLS`), two at a time. genoscan is measured as it calls by default, as it calls along `--threshold`
+(and along a threshold on its base scores, from bedGraph), and at the thresholds where its precision is that of a peer.
 
 Written: a JSON, and plots beside it (`repeats_plots`).
 """
@@ -23,24 +23,22 @@ from pathlib import Path
 
 import numpy as np
 import repeats_plots
-from peers import GENOSCAN, Run, available, base_scores, covered, run_tool, run_tools
+from peers import GENOSCAN, Calls, available, base_scores, covered, run_tool, run_tools
 from repeat_measures import (
     UNIT,
     Marks,
     accuracy,
     base_reliability,
-    call_scores,
     clean_recall,
     curve,
     edge_distances,
     grid_recall,
     lost_cells,
+    matched_threshold,
     period_agreement,
     reliability,
     short_recall,
-    split_marks,
     thinned,
-    threshold_at,
 )
 from repeat_sets import RepeatSet, clean_set, drawn_set, grid_set, read_codes, short_set
 from repeats_limit import limits
@@ -59,10 +57,18 @@ LONG = (
     GENOSCAN, "TRF 2 7 7 80 10 50 2000", *TRF[1:], "tantan -f4 -w2000", "tantan -f3 -w2000", "longdust",
     "longdust -k8 -w20000",
 )  # fmt: skip
+THRESHOLDS = (
+    0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.93, 0.95, 0.96, 0.97, 0.98, 0.985, 0.99, 0.995, 0.998,
+)  # fmt: skip
+"""Of `genoscan scan --threshold`."""
 
 
-def marks_of(run: Run, repeats: RepeatSet) -> Marks:
-    return {contig: covered(run.calls, contig, length) for contig, length in repeats.lengths.items()}
+def marks_of(calls: Calls, repeats: RepeatSet) -> Marks:
+    return {contig: covered(calls, contig, length) for contig, length in repeats.lengths.items()}
+
+
+def calls_at(threshold: float, fasta: Path, model: str) -> Calls:
+    return run_tool(GENOSCAN, fasta, model, options=("--threshold", str(threshold))).calls
 
 
 def joined(parts: dict[str, np.ndarray]) -> np.ndarray:
@@ -82,10 +88,12 @@ def drawn_result(repeats: RepeatSet, tools: tuple[str, ...], model: str) -> dict
     with tempfile.TemporaryDirectory(prefix="genoscan-") as folder:
         fasta = repeats.write(Path(folder))
         scores = joined(base_scores(fasta, repeats.lengths, model))
+        points = [
+            {"threshold": threshold, **accuracy(marks_of(calls_at(threshold, fasta, model), repeats), labels)}
+            for threshold in THRESHOLDS
+        ]
         for tool, run in run_tools(tools, fasta, model):
-            if tool == GENOSCAN:
-                called = call_scores(run.calls, repeats.lengths)
-            marks = marks_of(run, repeats)
+            marks = marks_of(run.calls, repeats)
             false = joined(marks) & ~labels
             result["tools"][tool] = {
                 **accuracy(marks, labels),
@@ -94,44 +102,33 @@ def drawn_result(repeats: RepeatSet, tools: tuple[str, ...], model: str) -> dict
                 "period": period_agreement(run.calls, repeats),
             }
             say(tool, result["tools"][tool], "precision", "recall", "f1", "mcc", "false_bases_per_mb")
-    by_base, by_call = curve(scores, labels, UNIT), curve(called, labels, 1000)
-    best = int(np.argmax(by_base["mcc"]))
-    result["curve"] = {"by_base": thinned(by_base), "by_call": thinned(by_call)}
-    result["best_threshold"] = {key: round(float(values[best]), 4) for key, values in by_base.items()}
+    by_base = curve(scores, labels, UNIT)
+    by_call = {key: [point[key] for point in points] for key in ("threshold", "precision", "recall", "mcc")}
+    result["curve"] = {"by_base": thinned(by_base), "by_call": by_call}
+    result["best_threshold"] = max(points, key=lambda point: point["mcc"])
     result["at_precision_of"] = {
-        tool: at_precision(row["precision"], row["recall"], by_base, by_call)
+        tool: {
+            "precision": row["precision"],
+            "recall_of_the_peer": row["recall"],
+            "genoscan": matched_threshold(points, row["precision"]),
+        }
         for tool, row in result["tools"].items()
         if tool != GENOSCAN
     }
     return result
 
 
-def at_precision(precision: float, recall: float, by_base: dict, by_call: dict) -> dict:
-    """genoscan's thresholds and recalls at a peer's precision."""
-    row: dict = {"precision": precision, "recall_of_the_peer": recall}
-    for name, points in (("by_base", by_base), ("by_call", by_call)):
-        threshold = threshold_at(points, precision)
-        place = int(np.searchsorted(points["threshold"], threshold))
-        reached = points["precision"][place] >= precision
-        row[name] = {
-            "threshold": round(threshold, 4),
-            "recall": round(float(points["recall"][place]), 4) if reached else None,
-        }
-    return row
-
-
 def grid_result(grid: RepeatSet, matched: dict, model: str) -> dict:
     """Recall in every cell of every tool, of genoscan also at the thresholds of equal precision, and where peers win.
 
-    ``matched``: for each peer the base threshold at which genoscan's precision is the peer's (`at_precision`).
+    ``matched``: for each peer the threshold at which genoscan's precision is the peer's.
     """
     with tempfile.TemporaryDirectory(prefix="genoscan-") as folder:
         fasta = grid.write(Path(folder))
-        scores = joined(base_scores(fasta, grid.lengths, model))
-        marks = {tool: marks_of(run, grid) for tool, run in run_tools((GENOSCAN, *SLOW, *QUICK[1:]), fasta, model)}
-    ours = {
-        tool: split_marks(scores >= row["by_base"]["threshold"] * UNIT, grid.lengths) for tool, row in matched.items()
-    }
+        tools = run_tools((GENOSCAN, *SLOW, *QUICK[1:]), fasta, model)
+        marks = {tool: marks_of(run.calls, grid) for tool, run in tools}
+        at = {one: marks_of(calls_at(one, fasta, model), grid) for one in sorted(set(matched.values()))}
+    ours = {tool: at[threshold] for tool, threshold in matched.items()}
     result: dict = {"about": grid.about}
     for name, shortest in (("all", 0), ("50 bases or more", 50)):
         peers = {tool: grid_recall(some, grid, shortest) for tool, some in marks.items()}
@@ -158,12 +155,11 @@ def short_result(codes: np.ndarray, each: int, false_rate: float, matched: dict,
     result["cells"]["limit"] = limits(codes, false_rate, 40_000)
     with tempfile.TemporaryDirectory(prefix="genoscan-") as folder:
         fasta = short.write(Path(folder))
-        scores = joined(base_scores(fasta, short.lengths, model))
         if TRF[0] in matched:
-            called = scores >= matched[TRF[0]]["by_base"]["threshold"] * UNIT
-            result["cells"][matched_name(TRF[0])] = short_recall(split_marks(called, short.lengths), short)
+            calls = calls_at(matched[TRF[0]], fasta, model)
+            result["cells"][matched_name(TRF[0])] = short_recall(marks_of(calls, short), short)
         for tool, run in run_tools((*QUICK, "ULTRA"), fasta, model):
-            result["cells"][tool] = short_recall(marks_of(run, short), short)
+            result["cells"][tool] = short_recall(marks_of(run.calls, short), short)
     return result
 
 
@@ -172,7 +168,7 @@ def clean_result(clean: RepeatSet, model: str) -> dict:
     with tempfile.TemporaryDirectory(prefix="genoscan-") as folder:
         fasta = clean.write(Path(folder))
         for tool, run in run_tools((GENOSCAN, *TRF[:2], "tantan -f4 -w500", "longdust -s2 -t0.5"), fasta, model):
-            result["tools"][tool] = clean_recall(marks_of(run, clean), clean)
+            result["tools"][tool] = clean_recall(marks_of(run.calls, clean), clean)
             say(tool, result["tools"][tool], "recall", "found", "periods_below_99_percent")
     return result
 
@@ -220,7 +216,9 @@ def main() -> None:
         print(f"{name}, after {time.perf_counter() - started:.0f} s", flush=True)
         result["sets"][name] = drawn_result(drawn_set(codes, name, periods, 4, bases, real), tools, model)
     main_set = result["sets"]["Markov"]
-    matched = main_set["at_precision_of"]
+    matched = {
+        tool: row["genoscan"]["threshold"] for tool, row in main_set["at_precision_of"].items() if row["genoscan"]
+    }
     print(f"grid, after {time.perf_counter() - started:.0f} s", flush=True)
     result["grid"] = grid_result(grid_set(codes, max(4, int(80 * scale))), matched, model)
     print(f"short, after {time.perf_counter() - started:.0f} s", flush=True)

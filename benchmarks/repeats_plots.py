@@ -63,7 +63,7 @@ def precision_and_recall(result: dict) -> plt.Figure:
             by_call["precision"],
             ":",
             color=COLORS["genoscan"],
-            label="genoscan, calls by their score",
+            label="genoscan, along --threshold",
         )
         shapes = markers(list(one["tools"]))
         for tool, row in one["tools"].items():

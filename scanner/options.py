@@ -16,6 +16,8 @@ from .inference.stitch import LARGEST_SCORE
 
 DEFAULT_TILE = 2**18
 FORMATS = ("bed", "bedgraph")
+LEAST_CONFIDENCE, MOST_CONFIDENCE = 0.5, 0.99
+"""A threshold between these is also how sure the borders of annotated calls are."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,9 @@ def annotator_of(card: ModelCard, options: ScanOptions) -> Annotator | None:
     """Who annotates the model's calls; None where nothing is said of them. Errors as `load_satellites`."""
     if card.calling.annotation is None or options.format != "bed":
         return None
-    return Annotator(card.calling.annotation, options.library)
+    threshold = card.calling.threshold if options.threshold is None else options.threshold
+    confidence = min(max(threshold, LEAST_CONFIDENCE), MOST_CONFIDENCE)
+    return Annotator(card.calling.annotation, options.library, thresholds_of(card, options).min_length, confidence)
 
 
 def require_annotations(cards: Sequence[ModelCard], options: ScanOptions) -> None:

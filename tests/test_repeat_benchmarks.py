@@ -154,7 +154,7 @@ def test_reliability_by_hand():
     assert rows["error_by_bases"] == pytest.approx(share_of_error, abs=1e-3)
 
 
-def test_a_curve_and_the_threshold_of_a_precision():
+def test_a_curve_by_hand():
     measures = module("repeat_measures")
     scores = np.array([0, 2, 4, 6, 8, 10], dtype=np.int16)
     labels = np.array([False, True, False, False, True, True])
@@ -163,9 +163,16 @@ def test_a_curve_and_the_threshold_of_a_precision():
     assert points["precision"][at[2]] == pytest.approx(3 / 5)
     assert points["recall"][at[8]] == pytest.approx(2 / 3)
     assert points["precision"][at[7]] == 1.0
-    assert measures.threshold_at(points, 0.9) == pytest.approx(0.7)
-    assert measures.threshold_at(points, 0.55) == pytest.approx(0.5)  # at 0.3 and 0.4 precision is 0.5 again
     assert points["mcc"][at[1]] == pytest.approx(np.corrcoef(scores > 0, labels)[0, 1])
+
+
+def test_matched_threshold_is_the_lowest_that_stays_precise():
+    measures = module("repeat_measures")
+    precisions = {0.3: 0.5, 0.4: 0.95, 0.5: 0.6, 0.7: 0.9, 0.9: 1.0}
+    points = [{"threshold": threshold, "precision": value} for threshold, value in precisions.items()]
+    assert measures.matched_threshold(points, 0.9)["threshold"] == 0.7
+    assert measures.matched_threshold(points, 0.55)["threshold"] == 0.4  # at 0.3 precision is below
+    assert measures.matched_threshold(points[:-1], 0.99) is None
 
 
 OUTPUTS = {

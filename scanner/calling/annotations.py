@@ -44,7 +44,7 @@ class Kind(NamedTuple):
     segment: np.dtype
     columns: tuple[Column, ...]
     numbers: tuple[Number, ...]
-    annotate: Callable[[Callable[[int, int], np.ndarray], np.ndarray, np.ndarray, Satellites], Annotation]
+    annotate: Callable[[Callable[[int, int], np.ndarray], np.ndarray, np.ndarray, Satellites, int, float], Annotation]
 
 
 KINDS = {
@@ -94,10 +94,13 @@ class Chunk(NamedTuple):
 
 @dataclass(frozen=True)
 class Annotator:
-    """Says of calls what there is to say: a kind of annotation, and the satellites that it knows. Picklable."""
+    """Says of calls what there is to say: a kind of annotation, the satellites that it knows, how long in bases what it
+    tells must be, and how sure its borders. Picklable."""
 
     name: str
     satellites: Satellites
+    min_length: int = 1
+    confidence: float = 0.8
 
     @property
     def kind(self) -> Kind:
@@ -118,7 +121,8 @@ class Annotator:
                     raise Interrupted
                 return genome.codes(contig, start, end)
 
-            parts.append((self.kind.annotate(read, starts, ends, self.satellites), some))
+            settings = self.satellites, self.min_length, self.confidence
+            parts.append((self.kind.annotate(read, starts, ends, *settings), some))
         return self.joined(parts)
 
     def joined(self, parts: Sequence[tuple[Annotation, np.ndarray]]) -> Annotation:

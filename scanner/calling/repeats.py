@@ -83,12 +83,20 @@ _LETTERS = np.frombuffer(b"ACGTN", dtype=np.uint8)
 Read = Callable[[int, int], np.ndarray]
 
 
-def annotate(read: Read, starts: np.ndarray, ends: np.ndarray, satellites: Satellites) -> Annotation:
+def annotate(
+    read: Read,
+    starts: np.ndarray,
+    ends: np.ndarray,
+    satellites: Satellites,
+    min_length: int = 1,
+    confidence: float = 0.8,
+) -> Annotation:
     """What the calls of one contig are, each of which depends on its own bases alone.
 
     read: ``read(start, end)`` gives the bases [start, end) of the contig as uint8 codes, 0-3 for A, C, G, T, above for
     N. starts, ends: int64[calls], 0-based half-open, sorted and disjoint. The segments of a call lie one behind the
-    other from its start to its end.
+    other, from where in the call its repeat begins to where it ends with this ``confidence``, 0.5 to below 1 (see
+    `borders`). A call of one segment that is then shorter than ``min_length`` has none.
     """
     library = (satellites.rings, satellites.bounds, satellites.owners, satellites.words, satellites.holders)
     found = []
@@ -100,9 +108,10 @@ def annotate(read: Read, starts: np.ndarray, ends: np.ndarray, satellites: Satel
         begin, end = int(starts[first]), int(ends[last - 1])
         if end - begin <= SPAN:
             codes = np.ascontiguousarray(read(begin, end))
-            rows, units = annotate_span(codes, starts[first:last] - begin, ends[first:last] - begin, *library)
+            places = starts[first:last] - begin, ends[first:last] - begin
+            rows, units = annotate_span(codes, *places, *library, min_length, confidence)
         else:
-            rows, units = annotate_giant(read, begin, end, library)
+            rows, units = annotate_giant(read, begin, end, library, confidence)
         rows["call"] += first
         rows["start"] += begin
         rows["end"] += begin
@@ -111,7 +120,9 @@ def annotate(read: Read, starts: np.ndarray, ends: np.ndarray, satellites: Satel
     return _join(found)
 
 
-def annotate_giant(read: Read, begin: int, end: int, library: tuple) -> tuple[np.ndarray, np.ndarray]:
+def annotate_giant(
+    read: Read, begin: int, end: int, library: tuple, confidence: float
+) -> tuple[np.ndarray, np.ndarray]:
     """As `annotate_span` for a call longer than SPAN, one stretch of SPAN bases after the other.
 
     Segments that meet where two stretches do are one if their units are variants of each other: it is told by the
@@ -121,7 +132,8 @@ def annotate_giant(read: Read, begin: int, end: int, library: tuple) -> tuple[np
     for start in range(begin, end, SPAN):
         stop = min(end, start + SPAN)
         codes = np.ascontiguousarray(read(start, stop))
-        rows, units = annotate_span(codes, np.zeros(1, dtype=np.int64), np.array([stop - start]), *library)
+        places = np.zeros(1, dtype=np.int64), np.array([stop - start])
+        rows, units = annotate_span(codes, *places, *library, 1, confidence, start == begin, stop == end)
         cuts = np.cumsum(rows["consensus_size"])
         parts = list(zip(rows, np.split(units, cuts[:-1]), strict=True))
         for row, _ in parts:
@@ -154,8 +166,13 @@ def _join(found) -> Annotation:
 
 
 @njit(nogil=True, cache=True)
-def annotate_span(codes, starts, ends, rings, bounds, owners, words, holders):
-    """(SEGMENT rows with positions from the span's start, codes of their units one behind the other)."""
+def annotate_span(
+    codes, starts, ends, rings, bounds, owners, words, holders, min_length, confidence, begins=True, stops=True
+):
+    """(SEGMENT rows with positions from the span's start, codes of their units one behind the other).
+
+    ``begins`` and ``stops``: whether the calls begin and end at their starts and ends, and are not parts of a longer.
+    """
     rows = np.zeros(starts.shape[0] + 16, dtype=SEGMENT)
     units = np.empty(1024, dtype=np.uint8)
     number = size = 0
@@ -167,14 +184,19 @@ def annotate_span(codes, starts, ends, rings, bounds, owners, words, holders):
             borders, found = split_long(sequence)
         for part in range(borders.shape[0] - 1):
             bases = sequence[borders[part] : borders[part + 1]]
-            unit, counts = fit_segment(bases, found[part])
+            first, last = part == 0, part == borders.shape[0] - 2
+            start, end, unit, counts = fit_segment(bases, found[part], begins and first, stops and last, confidence)
+            if first and last and end - start < min_length:
+                continue
+            bases = bases[start:end]
             p = unit.shape[0]
             if number == rows.shape[0]:
                 rows = np.concatenate((rows, np.zeros_like(rows)))
             while size + p > units.shape[0]:
                 units = np.concatenate((units, np.empty_like(units)))
             row = rows[number]
-            row["call"], row["start"], row["end"] = call, starts[call] + borders[part], starts[call] + borders[part + 1]
+            row["call"], row["start"] = call, starts[call] + borders[part] + start
+            row["end"] = row["start"] + end - start
             fill_row(row, bases, p, counts)
             row["name"] = find_satellite(unit, rings, bounds, owners, words, holders)
             units[size : size + p] = unit

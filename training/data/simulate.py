@@ -20,8 +20,11 @@ TRUTH = np.dtype(
 
 PERIOD_CLASSES = ((1, 6), (7, 30), (31, 100), (101, 500), (501, 2000))
 
-BRIEF_PERIODS, BRIEF_MORE = 32, 4
-"""Brief arrays: their longest period, and by how many bases they are longer than the shortest, on average."""
+BRIEF_PERIODS, BRIEF_MORE, BRIEF_EXACT = 32, 4, 0.4
+"""Brief arrays: their longest period, by how many bases they are longer than the shortest on average, and which share
+of them has neither substitutions nor indels."""
+BRIEF_DIVERGENCE, BRIEF_INDELS = 0.12, 0.08
+"""The largest rates of the others. With more of either so few bases cannot be told from chance."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +45,9 @@ class RepeatSimulation:
         are in no truth.
     recurring: chance that an array is followed by another of the same unit some 200 bases on, as microsatellites
         often are; both are repeats, what lies between them is not.
-    brief: share of the other plantings that are hardly longer than the shortest, of a period up to 32; half of them
-        without substitutions or indels. They are what is hardest to tell from chance.
+    brief: share of the other plantings that are hardly longer than the shortest, of a period up to 32: four tenths
+        without substitutions or indels, the others with up to 12 % and 8 % (substitutions no more than above). They are
+        most of what a real genome has, and what is hardest to tell from chance.
     """
 
     periods: tuple[int, int] = (1, 500)
@@ -195,8 +199,12 @@ def draw_repeat(
     if brief:
         shortest = max(settings.min_length, int(np.ceil(settings.fewest_copies * period)))
         length = shortest + int(generator.exponential(BRIEF_MORE))
-        if generator.random() < 0.5:
+        if generator.random() < BRIEF_EXACT:
             divergence = indels = 0.0
+        else:
+            divergence = generator.uniform(0, min(BRIEF_DIVERGENCE, settings.divergence))
+            if indels:
+                indels = generator.uniform(0, BRIEF_INDELS)
     else:
         length = draw_length(generator, period, settings.min_length, settings.fewest_copies)
     chained = bool(generator.random() < settings.chained)

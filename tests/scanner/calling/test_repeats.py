@@ -176,12 +176,12 @@ def test_no_calls():
 
 @settings(max_examples=60, deadline=None)
 @given(st.text("ACGTN", min_size=1, max_size=8), st.integers(1, 30), st.text("ACGT", max_size=60), st.integers(1, 20))
-def test_segments_tile_their_call(unit, copies, other, more):
+def test_segments_lie_one_behind_the_other_in_their_call(unit, copies, other, more):
     text = unit * copies + other * more
     annotation = annotate_text(text)
     segments = annotation.segments
-    assert segments["start"][0] == 0
-    assert segments["end"][-1] == len(text)
+    assert segments["start"][0] >= 0
+    assert segments["end"][-1] <= len(text)
     assert segments["start"][1:].tolist() == segments["end"][:-1].tolist()
     assert np.all(segments["start"] < segments["end"])
     sizes = segments["unit_end"] - segments["unit_start"]
