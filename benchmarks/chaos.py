@@ -5,7 +5,7 @@
 Each round makes genomes (simulated, in a random form), scans them undisturbed, then again with one to three disasters
 at random times, and goes on with --resume to the end. Then the tracks are compared byte by byte, and nothing may be
 left over: no file beside the tracks, in TMPDIR or in shared memory, and no process. A failing round is printed with
-the command that repeats it.
+the command that repeats it. Ctrl-C, SIGTERM and SIGHUP end the script without leaving anything either.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from chaos_place import Place, contents, ended, ready
 
 from genoscan import __version__
 from genoscan.scanner.temporary import temporary_folder
+from genoscan.subcommands.guard import guarded
 from genoscan.training.data.demo import fasta_record
 from genoscan.training.data.simulate import RepeatSimulation, random_table, simulate
 
@@ -306,6 +307,7 @@ def run(rounds: range, seed: int, bases: int, ray: bool) -> dict:
     }
 
 
+@guarded
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=60)

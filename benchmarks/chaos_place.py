@@ -34,9 +34,13 @@ class Place:
         self.out, self.calm = self.disk / "out", folder / "calm"
         for one in (self.disk, self.temporary, self.calm):
             one.mkdir()
-        self.mounted = mounted and _mount(self.disk)
-        self.out.mkdir()
-        self._shared = set(_shared_memory())
+        try:
+            self.mounted = mounted and _mount(self.disk)
+            self.out.mkdir()
+            self._shared = set(_shared_memory())
+        except BaseException:  # a signal, for example
+            self.close()
+            raise
 
     def start(self, *arguments: str, stdin: Path | None = None) -> subprocess.Popen:
         """The command as a process in a group of its own."""
@@ -89,10 +93,11 @@ class Place:
         return sum(unpack(path.read_bytes()).bases for path in pieces)
 
     def close(self) -> None:
+        """End the place's processes and unmount its disk."""
         for one in self.processes():
             with suppress(psutil.Error):
                 one.kill()
-        if self.mounted:
+        if self.disk.is_mount():
             subprocess.run(["umount", "-l", str(self.disk)], check=True)
 
 

@@ -11,7 +11,7 @@ import torch
 from ..scanner.card import CARD_KEY, ModelCard
 from ..scanner.encoding.encoder import encoder
 from ..scanner.errors import GenoscanError, UsageError
-from ..training.checkpoint import write_whole
+from ..training.whole_files import write_whole
 from .families import PRECISIONS, Precision, Source, open_checkpoint
 from .parity import DEFAULT_LIMITS, Limits, ParityReport, compare, encode_windows, runner, sample_windows
 from .precision import set_metadata, to_fp16, to_int8

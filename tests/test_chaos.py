@@ -3,10 +3,13 @@
 import importlib
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
@@ -18,6 +21,13 @@ def scripts_on_path():
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(BENCHMARKS))
         yield
+
+
+def command_line(process):
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:  # it ended meanwhile
+        return ""
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +46,35 @@ def test_rounds_of_chaos_end_in_the_same_bytes(tmp_path):
     assert summary["disasters"] >= 3
     assert summary["disasters_in_time"] >= 1
     assert all(one["problems"] == [] for one in result["rounds"])
+
+
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_leaves_no_disk_and_no_process(chaos, tmp_path, sent):
+    """A round with a full disk, which is a file system of its own, while its scan runs."""
+    first = next(
+        number
+        for number in range(100)
+        if any(name == "full disk" for name, *_ in chaos.plan_round(8, number, 500_000, ray=False).disasters)
+    )
+    arguments = ["--rounds", "1", "--first", str(first), "--seed", "8", "--bases", "500000", "--no-ray"]
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    command = [sys.executable, BENCHMARKS / "chaos.py", *arguments, "--out", tmp_path / "chaos.json"]
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
+        deadline = time.monotonic() + 60
+        while not list(tmp_path.glob("*/calm/*")):  # the pieces of the undisturbed scan
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        (folder,) = tmp_path.glob("*/disk")
+        if not folder.is_mount():
+            process.kill()
+            pytest.skip("a file system cannot be mounted here")
+        process.send_signal(sent)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 128 + sent, said
+    assert str(tmp_path) not in Path("/proc/mounts").read_text()
+    assert list(tmp_path.iterdir()) == []
+    assert not [command for command in map(command_line, psutil.process_iter()) if str(tmp_path) in command]
 
 
 def test_a_round_is_told_by_its_seed_and_number(chaos):

@@ -114,6 +114,10 @@ def test_scanning_imports_nothing_of_training():
     assert imported(script, *HEAVY, "numpy") == ["numpy"]
 
 
+def test_making_a_data_set_imports_no_torch():
+    assert imported("import genoscan.training.data.repeat_windows", *HEAVY, "numpy") == ["numpy"]
+
+
 def test_help_imports_nothing_heavy():
     script = "from genoscan.cli import main\ntry:\n    main(['--help'])\nexcept SystemExit:\n    pass"
     assert imported(script, *HEAVY, "numpy", "numba", "onnxruntime", "pysam", "pydantic", "rich", "click") == ["click"]

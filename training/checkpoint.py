@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +18,7 @@ import torch
 from ..scanner.errors import GenoscanError, UsageError
 from .nets.spectrum_net import SpectrumNet
 from .recipe import Part, Recipe, parse_recipe, recipe_text
+from .whole_files import write_whole
 
 FORMAT = 2
 
@@ -163,20 +163,6 @@ def read_metrics(out: Path) -> list[dict[str, float]]:
         return [json.loads(line) for line in (out / METRICS).read_text(encoding="utf-8").splitlines()]
     except (OSError, ValueError):
         return []
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file under a temporary name, flush it to the disk and rename it; `GenoscanError` when that fails."""
-    partial = path.with_name(path.name + ".partial")
-    try:
-        with open(partial, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(partial, path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise GenoscanError(f"{path}: cannot write: {error.strerror}") from None
 
 
 def _read(path: Path) -> str:

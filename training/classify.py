@@ -25,7 +25,7 @@ from transformers.trainer_utils import get_last_checkpoint
 from .. import __version__
 from ..scanner.errors import GenoscanError, UsageError
 from ..scanner.inference.devices import available_threads
-from .checkpoint import open_run, write_metrics, write_run, write_whole
+from .checkpoint import open_run, write_metrics, write_run
 from .classifier_recipe import ClassifierRecipe, KmerBertSettings, classifier_card
 from .data.repeat_windows import ORDERS
 from .data.simulate import markov_table
@@ -37,6 +37,7 @@ from .fit import say, stop_signals
 from .metrics import count, measures
 from .nets.kmer_bert import UNKNOWN, KmerClassifier, build_kmer_bert
 from .recipe import load_recipe
+from .whole_files import write_whole
 
 BEST, CHECKPOINTS, TEST = "best", "checkpoints", "test.json"
 Device = Literal["auto", "cpu", "cuda"]

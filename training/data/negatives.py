@@ -46,8 +46,9 @@ def unmasked_runs(path: str | Path, soft: bool, shortest: int) -> tuple[Layout, 
         raise GenoscanError(f"{path}: cannot be read: {error.strerror or error}") from None
     if state[1] >= 0:
         found.append(np.array([[state[1], state[0]]], dtype=np.int64))
-    runs = np.concatenate([np.empty((0, 2), dtype=np.int64), *found])
-    return layout, _in_records(runs, layout.lengths, shortest), digest
+    ends = np.cumsum(layout.lengths)
+    parts = (_in_records(part, layout.lengths, ends, shortest) for part in found)  # one at a time: less memory
+    return layout, np.concatenate([np.empty(0, dtype=INTERVAL), *parts]), digest
 
 
 def _pieces(file) -> Iterator[bytes]:
@@ -73,9 +74,8 @@ def _next_runs(letters, known, state, shortest, runs):
     return count
 
 
-def _in_records(runs: np.ndarray, lengths: np.ndarray, shortest: int) -> np.ndarray:
+def _in_records(runs: np.ndarray, lengths: np.ndarray, ends: np.ndarray, shortest: int) -> np.ndarray:
     """Runs int64 (runs, 2) of the records laid end to end, cut at the records' ends: INTERVAL."""
-    ends = np.cumsum(lengths)
     first, last = (np.searchsorted(ends, bound, side="right") for bound in (runs[:, 0], runs[:, 1] - 1))
     pieces = last - first + 1
     owner = np.repeat(np.arange(len(runs)), pieces)

@@ -22,7 +22,7 @@ from ...scanner.reading.digest import FileDigest
 from ...scanner.reading.genome import Genome, open_genome
 from ...scanner.reading.letters import FileState
 from ...scanner.reading.regions import merge_intervals
-from ..checkpoint import write_whole
+from ..whole_files import write_whole
 from .balance import Relations, Sequences, described, groups_of, matched_negatives
 from .loci import distinct_loci, read_loci
 from .negatives import subtract_intervals, unmasked_runs
