@@ -213,7 +213,7 @@ def test_numbers_of_the_spectrum_document():
 
     text = text_of(ROOT / "docs" / "spectrum.md")
     recipe = load_recipe("repeats")
-    net = SpectrumNet(recipe.net.lags, recipe.net.width, recipe.net.dilations)
+    net = SpectrumNet(**recipe.net.model_dump())
 
     def weights(*modules):
         return sum(one.weight.numel() for module in modules for one in module.modules() if hasattr(one, "weight"))
@@ -224,7 +224,8 @@ def test_numbers_of_the_spectrum_document():
         f"*L* = {recipe.net.lags}",
         f"3 · 48 + {len(lag_bands(recipe.net.lags)) - 1 - 48} bands",
         f"{feature_count(recipe.net.lags)} bytes a row",
-        f"row to {recipe.net.width} channels",
+        f"row to {recipe.net.row_width} channels",
+        f"one column of {recipe.net.width}\n  channels",
         f"{', '.join(map(str, recipe.net.dilations))}: together\n  they see {columns} columns, {32 * columns} bases",
         f"{sum(one.numel() for one in net.parameters()):,} parameters",
         f"takes {round(a_bin / 16, -2):,.0f} multiplications",

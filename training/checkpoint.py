@@ -78,7 +78,7 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
 
 def build_net(recipe: Recipe) -> SpectrumNet:
     """The recipe's network with fresh weights from torch's random numbers."""
-    return SpectrumNet(recipe.net.lags, recipe.net.width, recipe.net.dilations)
+    return SpectrumNet(**recipe.net.model_dump())
 
 
 def restore_net(checkpoint: Checkpoint) -> SpectrumNet:

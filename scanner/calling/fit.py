@@ -33,15 +33,15 @@ def fit_segment(codes, unit, first, last, confidence):
     """
     if codes.shape[0] > WINDOW:
         return _fit_samples(codes, unit, first, last, confidence)
-    unit, positions, events = polish(codes, *refine(codes, unit, 0))
+    unit, positions, events = refine(codes, unit, 0)
     start, end = repeat_borders(codes, unit, positions, confidence)
     if not first:
         start = 0
     if not last:
         end = codes.shape[0]
     if end - start < codes.shape[0]:
-        unit, positions, events = polish(codes[start:end], *refine(codes[start:end], unit, ROUNDS))
-    unit, positions, events = rotate(unit, positions, events)
+        unit, positions, events = refine(codes[start:end], unit, ROUNDS)
+    unit, positions, events = rotate(*polish(codes[start:end], unit, positions, events))
     counts = np.zeros(COUNTS, dtype=np.int64)
     add_counts(counts, codes[start:end], positions, events, unit.shape[0])
     return start, end, unit, counts

@@ -82,9 +82,10 @@ def test_integer_products_have_byte_weights(checkpoint):
     net = open_checkpoint(checkpoint).network.net
     example = torch.zeros(2, 64, net.stem.in_channels, dtype=torch.uint8)
     graph = to_onnx(SpectrumIntegerLayout(net), example, {0: "batch", 1: "bins"}, "spectrum").graph
-    products = [node for node in graph.node if node.op_type == "MatMulInteger"]
+    products = [node for node in graph.node if node.op_type == "MatMulIntegerToFloat"]
     constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
-    assert sorted(constants[node.input[1]].shape[1] for node in products) == [net.width, 3 * net.width]
+    shapes = [constants[node.input[1]].shape for node in products]
+    assert sorted(shapes) == sorted([(net.stem.in_channels, net.row_width), (3 * net.local.in_channels, net.row_width)])
     for node in products:
         assert constants[node.input[1]].dtype == np.int8
         assert np.abs(constants[node.input[1]].astype(int)).max() == 63
