@@ -214,16 +214,20 @@ def test_numbers_of_the_spectrum_document():
     text = text_of(ROOT / "docs" / "spectrum.md")
     recipe = load_recipe("repeats")
     net = SpectrumNet(recipe.net.lags, recipe.net.width, recipe.net.dilations)
-    weights = sum(module.weight.numel() for module in net.modules() if hasattr(module, "weight"))
-    bins = sum(recipe.net.dilations)
+
+    def weights(*modules):
+        return sum(one.weight.numel() for module in modules for one in module.modules() if hasattr(one, "weight"))
+
+    a_bin = weights(net.stem, net.local, net.head, net.out) + weights(net.pair, net.body, net.surroundings) / 2
+    columns = sum(recipe.net.dilations)
     for said in (
         f"*L* = {recipe.net.lags}",
         f"3 · 48 + {len(lag_bands(recipe.net.lags)) - 1 - 48} bands",
         f"{feature_count(recipe.net.lags)} bytes a row",
         f"row to {recipe.net.width} channels",
-        f"{', '.join(map(str, recipe.net.dilations))}: together they see {bins}\n  bins, {16 * bins} bases",
+        f"{', '.join(map(str, recipe.net.dilations))}: together\n  they see {columns} columns, {32 * columns} bases",
         f"{sum(one.numel() for one in net.parameters()):,} parameters",
-        f"{weights // 16:,} multiplications",
+        f"takes {round(a_bin / 16, -2):,.0f} multiplications",
         f"Windows are {recipe.card.window:,} bases",
         f"lie within {recipe.card.calling.gap} bases of each other",
         f"{recipe.card.step:,} are scored and {recipe.card.context:,} on either side",
