@@ -38,16 +38,17 @@ def test_a_cell_is_read_as_it_is_meant():
 
 
 def test_gains_losses_and_steps():
-    near = zip((lag_scores.TOLERANT, lag_scores.MODERATE, lag_scores.STRICT), (
-        f"costs {lag_scores.TOLERANT_STEP}", f"costs {lag_scores.MODERATE_STEP}", "never"
-    ), strict=True)  # fmt: skip
-    expected = [[str(gain), str(loss), round(100 * loss / (gain + loss)), step] for (gain, loss), step in near]
+    whens = ["every four bases", "every base", "every base", "every four bases (far: eight)"]
+    steps = (lag_scores.TOLERANT_STEP, lag_scores.MODERATE_STEP, lag_scores.STRICT_STEP, lag_scores.LONG_STEP)
+    near = (lag_scores.TOLERANT, lag_scores.MODERATE, lag_scores.STRICT)
+    expected = [[str(gain), str(loss), round(100 * loss / (gain + loss))] for gain, loss in near]
     long = (lag_scores.LONG_GAIN, lag_scores.LONG_LOSS)
     share = round(100 * long[1] / (long[0] * lag_scores.QUARTER))
-    expected.append([str(long[0]), f"{long[1]} every four bases, match or not", share, f"costs {lag_scores.LONG_STEP}"])
+    expected.append([str(long[0]), f"{long[1]} every four bases, match or not", share])
     rows = table("lags")
     assert [row[1] for row in rows] == ["tolerant", "moderate", "strict", "one"]
-    assert [[row[2], row[3], int(row[4].split(" %")[0]), row[5]] for row in rows] == expected
+    assert [[row[2], row[3], int(row[4].split(" %")[0])] for row in rows] == expected
+    assert [row[5] for row in rows] == [f"costs {cost}, {when}" for cost, when in zip(steps, whens, strict=True)]
     assert rows[3][0] == f"middle, 65-{lag_scores.MIDDLE_LAGS}, and far, {lag_scores.MIDDLE_LAGS + 1}-2048"
 
 

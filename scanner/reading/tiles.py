@@ -21,6 +21,10 @@ from ..card import ModelCard
 INTERVAL = np.dtype([("contig", "i4"), ("start", "i8"), ("end", "i8")])
 """Bases [start, end) of the contig with this index, 0-based half-open."""
 
+SHORT_WINDOWS = 4
+"""A tile holds so many times as much in short windows as in whole ones: windows of one size share batches, and of each
+of their several sizes a tile's last batch is not full."""
+
 _FIRST_GUESS = 1024
 _LARGEST_COMMON = 4
 
@@ -65,7 +69,7 @@ def cut_tiles(intervals: np.ndarray, lengths: np.ndarray, tile_size: int, cards:
 
     Tiles come in the order of the intervals; every base of the intervals is in exactly one tile. Tiles of several
     intervals hold at most ``tile_size`` bases to be scored, counted as each model counts them: whole steps of its grid,
-    or the short window that a short contig gets.
+    or a quarter (`SHORT_WINDOWS`) of the short window that a short contig gets.
     """
     models = np.array([(card.step, card.window, card.shortest_window or 0) for card in cards], dtype=np.int64)
     pieces = np.empty(_FIRST_GUESS, dtype=INTERVAL)
@@ -106,7 +110,7 @@ def _next_tile(intervals, lengths, at, begin, tile_size, models, pieces):
             for model in range(len(models)):
                 step, window, shortest = models[model]
                 if shortest and lengths[contig] <= window:
-                    taken = _short_window(lengths[contig], window, shortest)
+                    taken = max(1, _short_window(lengths[contig], window, shortest) // SHORT_WINDOWS)
                 else:
                     taken = -(-cut // step) * step - start // step * step
                 size = max(size, taken)

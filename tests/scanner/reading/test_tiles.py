@@ -79,12 +79,12 @@ def test_short_contigs_are_packed():
     assert [len(tile.intervals) for tile in tiles] == [100] * 10
 
 
-def test_contigs_in_short_windows_take_the_room_of_those():
-    """A window of 16,384 bases, as short as 512: contigs of 300, 600 and 1,200 bases take 512, 1,024 and 2,048."""
+def test_contigs_in_short_windows_take_a_quarter_of_their_room():
+    """A window of 16,384 bases, as short as 512: contigs of 300, 600 and 1,200 bases take 128, 256 and 512."""
     lengths = np.array([300, 600, 1200] * 100)
     models = [card(window=16_384, step=14_336, shortest=512)]
     tiles = list(cut_tiles(whole_contigs(lengths), lengths, 4 * 14_336, models))
-    assert [len(tile.intervals) for tile in tiles] == [48] * 6 + [12]
+    assert [len(tile.intervals) for tile in tiles] == [192, 108]
     # A model without short windows takes a whole step for each of them, so its tiles set the pace.
     tiles = list(cut_tiles(whole_contigs(lengths), lengths, 4 * 14_336, [*models, card(window=16_384, step=14_336)]))
     assert [len(tile.intervals) for tile in tiles] == [4] * 75
