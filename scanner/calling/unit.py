@@ -15,8 +15,8 @@ ROUNDS = 6
 TRIAL_COPIES, TRIAL_BASES = 4, 384
 """How much of a sequence the candidates are tried on."""
 
-PROPOSALS = 6
-PROPOSAL_CELLS = 300_000
+PROPOSALS = 12
+PROPOSAL_CELLS = 1_000_000
 FEW_COPIES = 16
 DISPUTED = ((40, 1000), (25, 40))
 """Most changes of the consensus that are tried in the end, and most cells of alignment that they may take; with more
