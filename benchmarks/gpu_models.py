@@ -82,8 +82,8 @@ def bert(width: int, layers: int, heads: int, tokens: int, outputs: int):
 def write_bert(path: Path, small: bool) -> Json:
     import torch
 
-    from genoscan.export.convert import to_onnx
     from genoscan.export.precision import set_metadata
+    from genoscan.export.tracing import to_onnx
 
     card = bert_card(30 if small else 150)
     width, layers, heads = (32, 2, 4) if small else (512, 6, 8)

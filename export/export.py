@@ -12,10 +12,10 @@ from ..scanner.card import CARD_KEY, ModelCard
 from ..scanner.encoding.encoder import encoder
 from ..scanner.errors import GenoscanError, UsageError
 from ..training.checkpoint import write_whole
-from .convert import to_onnx
 from .families import PRECISIONS, Precision, Source, open_checkpoint
 from .parity import DEFAULT_LIMITS, Limits, ParityReport, compare, encode_windows, runner, sample_windows
 from .precision import set_metadata, to_fp16, to_int8
+from .tracing import to_onnx
 
 CALIBRATION_SEED, PARITY_SEED = 1, 2
 """The windows that an int8 model is calibrated on are not those that it is judged by."""

@@ -17,7 +17,7 @@ from ..scanner.card import ModelCard, Provenance
 from ..scanner.errors import GenoscanError, UsageError
 from ..training.checkpoint import BEST, LAST, RECIPE, Checkpoint, load_checkpoint, read_metrics, read_run, restore_net
 from ..training.recipe import model_card
-from .convert import SpectrumFloatLayout, SpectrumIntegerLayout
+from .spectrum_layouts import SpectrumFloatLayout, SpectrumIntegerLayout
 
 Precision = Literal["fp32", "fp16", "int8"]
 TIMES = ("seconds", "megabases_per_second")

@@ -10,10 +10,11 @@ import torch
 from onnx import numpy_helper
 
 from genoscan.export import export as export_module
-from genoscan.export.convert import SpectrumFloatLayout, SpectrumIntegerLayout, to_onnx
 from genoscan.export.export import export_model
 from genoscan.export.families import open_checkpoint
 from genoscan.export.parity import Limits, encode_windows, sample_windows
+from genoscan.export.spectrum_layouts import SpectrumFloatLayout, SpectrumIntegerLayout
+from genoscan.export.tracing import to_onnx
 from genoscan.scanner.card import CARD_KEY, parse_card
 from genoscan.scanner.errors import GenoscanError, UsageError
 from genoscan.scanner.inference.session import open_model
@@ -133,7 +134,7 @@ def test_the_file_is_whole_and_silent_about_its_maker(exported, precision):
     assert not any(tensor.external_data for tensor in model.graph.initializer)
     assert [entry.key for entry in model.metadata_props] == [CARD_KEY]
     assert not any(node.metadata_props or node.doc_string for node in model.graph.node)
-    assert not any(words in path.read_bytes() for words in (b"convert.py", b"site-packages", b"forward"))
+    assert not any(words in path.read_bytes() for words in (b"tracing.py", b"site-packages", b"forward"))
     assert max(one.version for one in model.opset_import if one.domain == "") >= 18
     assert [path.name for path in path.parent.glob("*.partial*")] == []
 

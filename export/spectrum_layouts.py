@@ -1,28 +1,18 @@
-"""A network becomes an ONNX graph.
+"""The spectrum network laid out for ONNX Runtime.
 
-The spectrum network is not traced as it is trained: the same arithmetic is laid out for the runtime first. The
-layouts here were the best of those that were timed in ONNX Runtime on one processor core. The factor on the features
-goes into the weights, the mask of unknown bases is widened by a convolution (so that it comes in the layout of what it
-multiplies), and no elementwise pass over the widest tensor is left but its cast.
+It is not traced as it is trained: the same arithmetic is laid out for the runtime first. The layouts here were the best
+of those that were timed in ONNX Runtime on one processor core. The factor on the features goes into the weights, the
+mask of unknown bases is widened by a convolution (so that it comes in the layout of what it multiplies), and no
+elementwise pass over the widest tensor is left but its cast.
 """
 
 from __future__ import annotations
 
-import contextlib
-import logging
-import warnings
-from collections.abc import Iterator
-
-import onnx
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, pad
 
 from ..training.nets.spectrum_net import FEATURE_SCALE, SpectrumNet
-
-OPSET = 20
-IR_VERSION = 10
-"""What ONNX Runtime 1.20 reads."""
 
 
 class _SpectrumLayout(nn.Module):
@@ -128,50 +118,3 @@ class SpectrumIntegerLayout(_SpectrumLayout):
         before, here, after = (taps[:, :, tap * self.width : (tap + 1) * self.width] for tap in range(3))
         summed = here + pad(before, (0, 0, 1, 0))[:, :-1] + pad(after, (0, 0, 0, 1))[:, 1:]
         return (summed * self.local_scale + self.local_bias).transpose(1, 2).unsqueeze(2)
-
-
-def to_onnx(network: nn.Module, example: Tensor, dynamic: dict[int, str], input_name: str) -> onnx.ModelProto:
-    """The ONNX graph of a network of one input and one output ``logits``, constants folded.
-
-    example: an input of two or more along each dynamic axis; ``dynamic`` names those axes.
-    The model says nothing of the machine that made it, and the same network gives the same bytes.
-    """
-    network = network.eval().requires_grad_(False)
-    with _quiet(), torch.no_grad():
-        program = torch.onnx.export(
-            network,
-            (example,),
-            dynamo=True,
-            opset_version=OPSET,
-            input_names=[input_name],
-            output_names=["logits"],
-            dynamic_shapes=(dynamic,),
-            verbose=False,
-        )
-    model = program.model_proto
-    model.ir_version = min(model.ir_version, IR_VERSION)
-    strip_traces(model)
-    return model
-
-
-def strip_traces(model: onnx.ModelProto) -> None:
-    """Take out what the exporter notes for debugging: stack traces with paths, modules, doc strings."""
-    graph = model.graph
-    del model.metadata_props[:]
-    for part in (graph, *graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer):
-        del part.metadata_props[:]
-        part.ClearField("doc_string")
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """The exporter warns of its own deprecations and of packages that this network does not need."""
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(level)
