@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,8 @@ from ..scanner.card import CARD_KEY, ModelCard
 from ..scanner.encoding.encoder import encoder
 from ..scanner.errors import GenoscanError, UsageError
 from ..training.checkpoint import write_whole
-from .families import PRECISIONS, Precision, Source, open_checkpoint
-from .parity import DEFAULT_LIMITS, Limits, ParityReport, compare, encode_windows, runner, sample_windows
+from .families import PRECISIONS, CheckpointSettings, Precision, Source, open_checkpoint
+from .parity import DEFAULT_LIMITS, Limits, ParityReport, compare, runner, sample_windows, tensors
 from .precision import set_metadata, to_fp16, to_int8
 from .tracing import to_onnx
 
@@ -28,6 +29,8 @@ def export_model(
     genome: str | Path | None = None,
     limits: Limits | None = None,
     windows: int = 8,
+    settings: CheckpointSettings | None = None,
+    say: Callable[[str], None] = lambda _: None,
 ) -> ParityReport:
     """Write ``checkpoint`` as one ONNX file with its card, once it was shown to be the same model.
 
@@ -37,6 +40,8 @@ def export_model(
         and simulated ones.
     limits: how far the export may be from the checkpoint; by default those of the precision (`DEFAULT_LIMITS`).
     windows: windows of each kind of sequence.
+    settings: what the card shall say where the checkpoint does not say it, or says otherwise.
+    say: is told of choices that the checkpoint left open.
 
     The same checkpoint and arguments give the same bytes. `GenoscanError` when the checkpoint cannot be exported or
     the export does not keep to the limits; ``output`` is then left as it was.
@@ -46,7 +51,9 @@ def export_model(
         raise UsageError(f"unknown precision '{precision}': choose one of {', '.join(PRECISIONS)}")
     if output.is_dir() or not output.parent.is_dir():
         raise UsageError(f"{output}: is a folder, or its folder does not exist: give -o a file name in a folder")
-    source = open_checkpoint(checkpoint)
+    source = open_checkpoint(checkpoint, settings)
+    for note in source.notes:
+        say(note)
     provenance = source.card.provenance.model_copy(update={"precision": precision})
     card = source.card.model_copy(update={"provenance": provenance})
     model = build(source, precision, genome, windows)
@@ -68,20 +75,28 @@ def build(source: Source, precision: Precision, genome: str | Path | None, windo
     """The graph of a checkpoint in a precision, checked by ONNX's own checker."""
     card = source.card
     encode = encoder(card)
-    example = torch.zeros(
-        (2, *encode.window_shape(card.window)), dtype=torch.from_numpy(np.empty(0, encode.dtype)).dtype
-    )
-    axes = {0: "batch"} if card.task != "segmentation" else {0: "batch", 1: "bins"}
+    example = torch.from_numpy(example_input(card))
+    axes = {0: "batch"}
+    if encode.ragged:
+        axes[1] = "tokens"
+    elif card.shortest_window is not None:
+        axes[1] = "bins"
     model = to_onnx(source.layout(precision), example, axes, encode.name)
     if precision == "fp16":
         model = to_fp16(model)
     elif precision == "int8" and not source.integers:
         kinds = sample_windows(card, CALIBRATION_SEED, windows, genome)
-        model = to_int8(
-            model, [encode_windows(card, codes[row : row + 1]) for codes in kinds.values() for row in range(len(codes))]
-        )
+        rows = [codes[row : row + 1] for codes in kinds.values() for row in range(len(codes))]
+        model = to_int8(model, [tensor for codes in rows for _, tensor in tensors(card, codes)])
     onnx.checker.check_model(model, full_check=True)
     return model
+
+
+def example_input(card: ModelCard) -> np.ndarray:
+    """Two windows of bases, encoded."""
+    codes = np.resize(np.arange(4, dtype=np.uint8), (2, card.window))
+    ((_, tensor),) = tensors(card, codes)
+    return tensor
 
 
 def judge(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import numpy as np
 import onnxruntime
 
 from ..scanner.card import ModelCard
-from ..scanner.encoding.encoder import encoder
+from ..scanner.encoding.encoder import encoder, rows_by_length
 from ..scanner.errors import GenoscanError
 from ..scanner.reading.genome import open_genome
 from ..training.data.simulate import RepeatSimulation, markov_sequence, random_table, simulate
@@ -161,11 +161,16 @@ def _real_windows(path: str | Path, card: ModelCard, generator: np.random.Genera
 
 
 def encode_windows(card: ModelCard, codes: np.ndarray) -> np.ndarray:
-    """The model's input tensor (rows, ...) of codes uint8 (rows, window)."""
+    """The encoder's tensor (rows, ...) of codes uint8 (rows, window)."""
     encode = encoder(card)
     tensor = np.zeros((len(codes), *encode.window_shape(codes.shape[1])), dtype=encode.dtype)
     encode.encode(codes, tensor)
     return tensor
+
+
+def tensors(card: ModelCard, codes: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The same as the model gets it, as (numbers of rows, tensor): a tensor for the rows of each length."""
+    return rows_by_length(encoder(card), encode_windows(card, codes))
 
 
 def runner(model: bytes) -> Callable[[np.ndarray], np.ndarray]:
@@ -193,16 +198,16 @@ def compare(
     for kind, codes in windows.items():
         expected, got = [], []
         for batch in _batches(card, codes):
-            tensor = encode_windows(card, batch)
-            first, second = reference(tensor), model(tensor)
-            if first.shape != second.shape:
-                raise GenoscanError(
-                    f"model {card.name}: the export gives scores of shape {list(second.shape)} where the checkpoint "
-                    f"gives {list(first.shape)}"
-                )
             scored = scored_places(card, batch)
-            expected.append(activate(first, card.output.activation)[scored].ravel())
-            got.append(activate(second, card.output.activation)[scored].ravel())
+            for rows, tensor in tensors(card, batch):
+                first, second = reference(tensor), model(tensor)
+                if first.shape != second.shape:
+                    raise GenoscanError(
+                        f"model {card.name}: the export gives scores of shape {list(second.shape)} where the "
+                        f"checkpoint gives {list(first.shape)}"
+                    )
+                expected.append(activate(first, card.output.activation)[scored[rows]].ravel())
+                got.append(activate(second, card.output.activation)[scored[rows]].ravel())
         differences[kind] = difference(np.concatenate(expected), np.concatenate(got), card.calling.threshold)
     return ParityReport(card.provenance.precision, differences, limits)
 

@@ -15,9 +15,9 @@ import numpy as np
 import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_state
 
-from ..card import CARD_KEY, ModelCard, parse_card
+from ..card import CARD_KEY, BytePairInput, ModelCard, parse_card
 from ..catalogue import for_device
-from ..encoding.encoder import Encoder, encoder
+from ..encoding.encoder import Encoder, encoder, rows_by_length
 from ..errors import GenoscanError, Interrupted, UsageError
 from .devices import PROVIDER_OF, cuda_device_count, engine_cache, provider_options
 
@@ -85,13 +85,16 @@ def choose_device(wanted: str) -> str:
     return "cuda" if built and cuda_device_count() else "cpu"
 
 
-def default_batch_size(device: str, window: int) -> int:
+def default_batch_size(device: str, card: ModelCard) -> int:
     """Windows in a batch: about 32 kb of sequence on a CPU (activations stay in the cache), 1 Mb on a GPU.
 
-    At most 512, for the many short windows of token models, whose attention would take gigabytes.
+    At most 512, for the many short windows of token models, whose attention would take gigabytes. A quarter of that for
+    byte pairs: a tile's windows of each length have batches of their own, the last of which is not full.
     """
     bases = 2**15 if device == "cpu" else 2**20
-    return min(max(1, bases // window), 512)
+    if isinstance(card.input, BytePairInput):
+        bases //= 4
+    return min(max(1, bases // card.window), 512)
 
 
 def read_model(
@@ -110,7 +113,7 @@ def read_model(
     content = _read_file(path)
     graph = _inspect(path, content)
     card = card or _card_of(path, graph)
-    rows = batch_size or default_batch_size(device, card.window)
+    rows = batch_size or default_batch_size(device, card)
     if rows * card.window > max(LARGEST_BATCH, card.window):
         raise UsageError(
             f"{path}: --batch-size {rows} is too large for windows of {card.window:,} bases; "
@@ -214,6 +217,13 @@ def _engine_folder(device: str, sha256: str) -> str:
     return str(folder)
 
 
+def _smallest_shape(file: ModelFile, encode: Encoder) -> tuple[int, ...]:
+    """Of the tensors that will be run. A window of varying length may be run by itself and hold a base and no more."""
+    if encode.ragged:
+        return (1, 1)
+    return (file.batch_size, *encode.window_shape(file.card.shortest_window or file.card.window))
+
+
 def _create_session(file: ModelFile, encode: Encoder) -> onnxruntime.InferenceSession:
     path, card, device = file.path, file.card, file.device
     options = onnxruntime.SessionOptions()
@@ -225,7 +235,7 @@ def _create_session(file: ModelFile, encode: Encoder) -> onnxruntime.InferenceSe
         device,
         half=card.provenance.precision == "fp16",
         input_name=file.input_name,
-        smallest=(file.batch_size, *encode.window_shape(card.shortest_window or card.window)),
+        smallest=_smallest_shape(file, encode),
         largest=(file.batch_size, *encode.window_shape(card.window)),
         engine_folder=_engine_folder(device, file.sha256),
     )
@@ -274,6 +284,7 @@ def _check_output(model: Model) -> None:
         codes = np.resize(_TRIAL_BASES, (rows, window))  # bases, not N: windows of N never reach a model
         tensor = np.zeros((rows, *model.encoder.window_shape(window)), dtype=model.encoder.dtype)
         model.encoder.encode(codes, tensor)
+        ((_, tensor),) = rows_by_length(model.encoder, tensor)
         outputs = model.run(tensor)
         names = len(card.output.names)
         wanted = (rows, window // card.output.bin, names) if card.task == "segmentation" else (rows, names)
