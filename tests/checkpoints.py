@@ -111,7 +111,7 @@ def _small(words: int, changes: dict) -> dict:
     small = {
         "vocab_size": words,
         "hidden_size": 16,
-        "num_hidden_layers": 2,
+        "num_hidden_layers": 1,
         "num_attention_heads": 2,
         "intermediate_size": 32,
         "max_position_embeddings": 128,

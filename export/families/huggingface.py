@@ -136,7 +136,7 @@ def open_tokenizer(folder: Path, settings: CheckpointSettings) -> Any:
         line = str(error).strip().splitlines()[:1] or [type(error).__name__]
         raise GenoscanError(
             f"{folder}: its tokenizer cannot be opened ({line[0][:200]}): put the tokenizer's files there, or say "
-            "--input kmer:K:STRIDE,letters=...,offset=...,unknown=..."
+            "--input kmer:K:STRIDE,letters=ACGT,offset=N,unknown=N,prefix=N,suffix=N"
         ) from None
 
 

@@ -80,7 +80,8 @@ def tokens_of(tokenizer: Any, source: str, longest: int | None, stride: int | No
         "; ".join(tried) or "its vocabulary has no set of k-mers and it is no tokenizer of the `tokenizers` library"
     )
     raise GenoscanError(
-        f"{source}: the tokenizer's tokens cannot be made by the scanner: {reasons}: say --input and what it asks for"
+        f"{source}: the tokenizer's tokens cannot be made by the scanner: {reasons}: say --input "
+        "kmer:K:STRIDE,letters=ACGT,offset=N,unknown=N,prefix=N,suffix=N"
     )
 
 
