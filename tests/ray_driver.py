@@ -13,12 +13,12 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from genoscan import cli
 from genoscan.scanner import batch, staffing
 from genoscan.scanner.actors import ray_workers
 from genoscan.scanner.cluster import ray_cluster
 from genoscan.scanner.inference.session import open_session, read_model
 from genoscan.scanner.options import ScanOptions
+from genoscan.subcommands.guard import guarded
 
 
 def opener_of(seconds, log, blind, deadly, wrong):
@@ -61,7 +61,7 @@ def opener_of(seconds, log, blind, deadly, wrong):
     return opened
 
 
-@cli._guarded
+@guarded
 def main(
     genome, models, output=None, address=None, workers=None, threads=1, format="bed", tile_size=2**18, resume=False,
     seconds=0.0, log=os.devnull, blind=(), deadly=False, wrong=None,

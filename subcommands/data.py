@@ -1,0 +1,66 @@
+"""`genoscan data`: data sets to train and judge classifiers on."""
+
+from __future__ import annotations
+
+import click
+
+from .guard import guarded
+from .messages import say
+
+
+@click.group()
+def data() -> None:
+    """Make a data set to train and judge classifiers on.
+
+    \b
+    Example:
+      genoscan data repeats --genome hg38.fa --positives loci.vcf --masked hg38.masked.fa -o data/repeats
+    """
+
+
+@data.command("repeats")
+@click.option("-o", "--out", required=True, metavar="DIR", help="Folder for the three tables and dataset.json.")
+@click.option("--genome", metavar="FASTA", help="The genome (with --simulate: whose composition is taken over).")
+@click.option("--positives", metavar="LOCI", help="Loci of repeats: VCF (as of VNTRseek), BED or output of TRF.")
+@click.option("--masked", metavar="FASTA", help="The genome with its repeats masked by N [default: the genome].")
+@click.option("--soft-masked", is_flag=True, help="Lower case is masked, too.")
+@click.option("--exclude", "excluded", multiple=True, metavar="LOCI",
+              help="Further loci that no negative may touch; repeatable.")  # fmt: skip
+@click.option("--simulate", type=click.IntRange(6), metavar="N", help="N simulated sequences instead of a genome's.")
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="Take N loci at most, at random.")
+@click.option(
+    "--min-length", type=click.IntRange(1), default=26, show_default=True, help="Bases of the shortest locus."
+)
+@click.option("--max-length", type=click.IntRange(1), default=512, show_default=True,
+              help="Bases to which longer loci are cut.")  # fmt: skip
+@click.option("--flank", type=click.IntRange(0), default=256, show_default=True, help="Bases kept on either side.")
+@click.option("--seed", type=click.IntRange(0), default=1, show_default=True)
+@guarded
+def data_repeats(out, genome, positives, masked, soft_masked, excluded, simulate, limit, min_length, max_length, flank,
+                 seed):  # fmt: skip
+    """Make a balanced data set of tandem repeats and of sequences without them, of the same lengths, in three splits
+    that share no locus and no family of repeats.
+
+    \b
+    Examples:
+      genoscan data repeats --genome hg38.fa --soft-masked --positives loci.vcf --exclude trf.bed -o data
+      genoscan data repeats --simulate 10000 --genome hg38.fa -o data/simulated
+    """
+    from pathlib import Path
+
+    from ..scanner.errors import UsageError
+    from ..training.data.repeat_windows import WindowSettings, build_from_genome, build_simulated
+
+    if min_length > max_length:
+        raise UsageError(f"--min-length {min_length} is larger than --max-length {max_length}")
+    settings = WindowSettings(
+        seed=seed, shortest=min_length, longest=max_length, flank=flank, limit=limit, distance=max(1000, 2 * flank)
+    )
+    if simulate is not None:
+        if positives or masked or soft_masked or excluded or limit:
+            raise UsageError("--simulate makes its own sequences: of the inputs it takes --genome only")
+        build_simulated(Path(out), simulate, genome, settings, say)
+        return
+    if not (genome and positives):
+        raise UsageError("give --genome and --positives, or --simulate N")
+    build_from_genome(Path(out), genome, positives, masked, soft_masked, excluded, settings, say)
