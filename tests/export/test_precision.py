@@ -6,7 +6,8 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from genoscan.export.precision import set_metadata, to_fp16, to_int8
+from genoscan.export.precision import set_metadata, to_fp16
+from genoscan.export.quantization import to_int8
 
 
 def graph(weights):
