@@ -1,8 +1,9 @@
 """How attention is written down while a network of transformers is traced: plainly, and without a mask that masks
 nothing.
 
-transformers' own ways of computing it put masks into the graph even where every token counts, or guard the softmax against
-rows without any token. Neither is wanted for windows that are full, and both keep runtimes from recognising attention.
+transformers' own ways of computing it put masks into the graph even where every token counts, or guard the softmax
+against rows without any token. Neither is wanted for windows that are full, and both keep runtimes from recognising
+attention.
 """
 
 from __future__ import annotations

@@ -19,8 +19,8 @@ _LEAST = 1e-3
 
 @dataclass(frozen=True)
 class Blame:
-    """A node of the graph, and what it adds to the relative difference (root mean square) of what it is given; infinite where it
-    gives NaN or infinity."""
+    """A node of the graph, and what it adds to the relative difference (root mean square) of what it is given;
+    infinite where it gives NaN or infinity."""
 
     node: str
     error: float
@@ -64,6 +64,8 @@ def layer_to_blame(reference: onnx.ModelProto, model: onnx.ModelProto, tensor: n
 
 def inner_tensors(model: onnx.ModelProto, names: list[str], tensor: np.ndarray) -> dict[str, np.ndarray]:
     """What the named tensors of a graph hold when it reads ``tensor``; those that are not made are left out."""
+    if not names:
+        return {}
     opened = onnx.ModelProto()
     opened.CopyFrom(model)
     del opened.graph.output[:]
@@ -73,7 +75,8 @@ def inner_tensors(model: onnx.ModelProto, names: list[str], tensor: np.ndarray) 
 
 
 def module_to_blame(network: nn.Module, model: onnx.ModelProto, tensor: np.ndarray) -> Blame | None:
-    """The first module of a traced network whose results the graph does not have; None where there is no such module."""
+    """The first module of a traced network whose results the graph does not have; None where there is no such
+    module."""
     found: dict[str, np.ndarray] = {}
 
     def keep(name: str):

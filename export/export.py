@@ -16,10 +16,10 @@ from ..scanner.card import CARD_KEY, ModelCard
 from ..scanner.encoding.encoder import encoder
 from ..scanner.errors import GenoscanError, UsageError
 from .blame import Blame, layer_to_blame, module_to_blame
-from .families import PRECISIONS, Precision, Source, open_checkpoint
+from .families import PRECISIONS, CheckpointSettings, Precision, Source, open_checkpoint
 from .files import LARGEST_FILE, check_graph, save_model
 from .fusion import count_attentions, fuse_attention
-from .parity import DEFAULT_LIMITS, Limits, ParityReport, compare, encode_windows, runner, sample_windows, tensors
+from .parity import DEFAULT_LIMITS, Limits, ParityReport, compare, runner, sample_windows, tensors
 from .precision import set_metadata, to_fp16
 from .quantization import choose_float_layers, to_int8, with_float_layers
 from .tracing import OPSET, to_onnx
@@ -65,6 +65,7 @@ def export_model(
     genome: str | Path | None = None,
     limits: Limits | None = None,
     windows: int | None = None,
+    settings: CheckpointSettings | None = None,
     runtime: Runtime = "onnxruntime",
     largest_file: int = LARGEST_FILE,
     say: Callable[[str], None] = lambda _: None,
@@ -77,16 +78,19 @@ def export_model(
         and simulated ones.
     limits: how far the export may be from the checkpoint; by default those of the precision (`DEFAULT_LIMITS`).
     windows: windows of each kind of sequence; by default 8 of a model that scores bins, 64 of one that scores windows.
+    settings: what the card shall say where the checkpoint does not say it, or says otherwise.
     runtime: 'onnxruntime' has attention fused to its operators, 'tensorrt' keeps to standard ONNX.
     largest_file: weights of more bytes than this are written to a file beside ``output``.
-    say: is told what the user should know although it is no error.
+    say: is told of choices that the checkpoint left open, and of what the user should know although it is no error.
 
     The same checkpoint and arguments give the same bytes. `GenoscanError` when the checkpoint cannot be exported or
     the export does not keep to the limits, with the layer that is to blame; ``output`` is then left as it was.
     """
     output = Path(output)
     _check_arguments(output, precision, runtime)
-    source = open_checkpoint(checkpoint)
+    source = open_checkpoint(checkpoint, settings)
+    for note in source.notes:
+        say(note)
     limits = limits or DEFAULT_LIMITS[precision]
     count = windows or (8 if source.card.task == "segmentation" else 64)
     calibration = Samples(source.card, sample_windows(source.card, CALIBRATION_SEED, count, genome), limits.halved())
@@ -97,7 +101,7 @@ def export_model(
     report = compare(card, reference_of(source), runner(graph.model), judged, limits)
     problems = report.problems()
     if problems:
-        blame = _blame(source, graph, precision, encode_windows(card, judged["random"][1:2]))
+        blame = _blame(source, graph, precision, example_input(card))
         hint = "set other limits" if precision == "fp32" else "export with --precision fp32, or set other limits"
         raise GenoscanError(
             f"{output}: not written: the {precision} model does not agree with {checkpoint}: "
@@ -132,13 +136,21 @@ def build(
 
 def trace(source: Source, precision: Precision) -> onnx.ModelProto:
     """The checkpoint's layout for a precision as a float32 graph."""
-    card = source.card
-    encode = encoder(card)
-    example = torch.zeros(
-        (2, *encode.window_shape(card.window)), dtype=torch.from_numpy(np.empty(0, encode.dtype)).dtype
-    )
-    axes = {0: "batch"} if card.task != "segmentation" else {0: "batch", 1: "bins"}
+    encode = encoder(source.card)
+    axes = {0: "batch"}
+    if encode.ragged:
+        axes[1] = "tokens"
+    elif source.card.shortest_window is not None:
+        axes[1] = "bins"
+    example = torch.from_numpy(example_input(source.card))
     return to_onnx(source.layout(precision), example, axes, encode.name)
+
+
+def example_input(card: ModelCard) -> np.ndarray:
+    """Two windows of bases, encoded."""
+    codes = np.resize(np.arange(4, dtype=np.uint8), (2, card.window))
+    ((_, tensor),) = tensors(card, codes)
+    return tensor
 
 
 def reference_of(source: Source) -> Callable[[np.ndarray], np.ndarray]:
@@ -162,13 +174,14 @@ def _accepted(source: Source, samples: Samples) -> Callable[[onnx.ModelProto], b
             known[key] = reference(tensor)
         return known[key]
 
-    return lambda model: not compare(
-        samples.card, remembered, runner(model), samples.windows, samples.limits
-    ).problems()
+    return lambda model: (
+        not compare(samples.card, remembered, runner(model), samples.windows, samples.limits).problems()
+    )
 
 
 def _half(source: Source, float32: onnx.ModelProto, samples: Samples) -> Graph:
-    """Half precision but for the nodes that break it: where the graph does not agree, the node to blame stays float32."""
+    """Half precision but for the nodes that break it: where the graph does not agree, the node to blame stays
+    float32."""
     accepted, tensor = _accepted(source, samples), samples.tensors()[1]
     kept: list[str] = []
     while True:

@@ -25,8 +25,8 @@ def byte_size(model: onnx.ModelProto) -> int:
 
 
 def save_model(model: onnx.ModelProto, path: Path, largest: int = LARGEST_FILE) -> list[Path]:
-    """Write a model to ``path``, and the weights of one of more than ``largest`` bytes to `weights_file` beside it. Returns
-    the files. Each is complete or not there; `GenoscanError` when the disk refuses.
+    """Write a model to ``path``, and the weights of one of more than ``largest`` bytes to `weights_file` beside it.
+    Returns the files. Each is complete or not there; `GenoscanError` when the disk refuses.
     """
     weights = weights_file(path)
     if byte_size(model) <= largest:

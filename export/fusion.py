@@ -1,8 +1,8 @@
 """Attention as one operator: what ONNX Runtime's CUDA provider needs to run it as flash attention.
 
 Of onnxscript's fusions those of attention are taken, and one of rotary positions is added. The others
-(SkipLayerNormalization, BiasGelu, EmbedLayerNormalization) the runtime finds by itself when it opens a model, so that each
-provider gets those that it has good kernels for: see `scanner.inference.session`.
+(SkipLayerNormalization, BiasGelu, EmbedLayerNormalization) the runtime finds by itself when it opens a model, so that
+each provider gets those that it has good kernels for: see `scanner.inference.session`.
 """
 
 from __future__ import annotations

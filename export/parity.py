@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 
 from ..scanner.card import ModelCard
-from ..scanner.encoding.encoder import encoder
+from ..scanner.encoding.encoder import encoder, rows_by_length
 from ..scanner.errors import GenoscanError
 from ..scanner.reading.genome import open_genome
 from ..training.data.simulate import RepeatSimulation, markov_sequence, random_table, simulate
@@ -195,7 +195,7 @@ def _real_windows(path: str | Path, card: ModelCard, generator: np.random.Genera
 
 
 def encode_windows(card: ModelCard, codes: np.ndarray) -> np.ndarray:
-    """The model's input tensor (rows, ...) of codes uint8 (rows, window)."""
+    """The encoder's tensor (rows, ...) of codes uint8 (rows, window)."""
     encode = encoder(card)
     tensor = np.zeros((len(codes), *encode.window_shape(codes.shape[1])), dtype=encode.dtype)
     encode.encode(codes, tensor)
@@ -203,8 +203,8 @@ def encode_windows(card: ModelCard, codes: np.ndarray) -> np.ndarray:
 
 
 def tensors(card: ModelCard, codes: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """The same as the model gets it, as (numbers of rows, tensor)."""
-    yield np.arange(len(codes)), encode_windows(card, codes)
+    """The same as the model gets it, as (numbers of rows, tensor): a tensor for the rows of each length."""
+    return rows_by_length(encoder(card), encode_windows(card, codes))
 
 
 def runner(model: onnx.ModelProto) -> Callable[[np.ndarray], np.ndarray]:
@@ -240,9 +240,7 @@ def compare(
                     )
                 expected.append(activate(first, card.output.activation)[scored[rows]].reshape(-1, outputs))
                 got.append(activate(second, card.output.activation)[scored[rows]].reshape(-1, outputs))
-        differences[kind] = difference(
-            np.concatenate(expected), np.concatenate(got), card.calling.threshold, exclusive
-        )
+        differences[kind] = difference(np.concatenate(expected), np.concatenate(got), card.calling.threshold, exclusive)
     return ParityReport(card.provenance.precision, differences, limits)
 
 

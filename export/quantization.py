@@ -1,8 +1,8 @@
 """8-bit integers for a float32 graph: weights in int8, one scale an output channel; what they are multiplied with in
 uint8, its range calibrated on sequence.
 
-Ranges are fixed when the model is made and not taken from each batch: a window's score must not depend on what it shares a
-batch with.
+Ranges are fixed when the model is made and not taken from each batch: a window's score must not depend on what it
+shares a batch with.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ from .precision import quiet
 
 PRODUCTS = ("Conv", "MatMul", "Gemm")
 CONVOLUTIONAL = ("Add", "Clip", "Concat", "Conv", "MatMul", "Gemm", "Mul", "Relu", "Slice", "Transpose")
-"""Operators that run on bytes in an int8 network of convolutions. What lies between two of them must be one too, or each
-loses time."""
+"""Operators that run on bytes in an int8 network of convolutions. What lies between two of them must be one too, or
+each loses time."""
 _COMPUTED_ALONE = 32
 """Windows that tell how much a layer matters."""
 
 
 def to_int8(model: onnx.ModelProto, batches: Sequence[np.ndarray]) -> onnx.ModelProto:
-    """The model with its products on bytes, ranges taken from ``batches``; the last layer stays as it is, because logits
-    in 255 steps would lose what lies about the threshold.
+    """The model with its products on bytes, ranges taken from ``batches``; the last layer stays as it is, because
+    logits in 255 steps would lose what lies about the threshold.
 
     batches: inputs of the model, of the kinds of sequence that it will see; the ranges are their extremes.
 
-    In a network of convolutions what lies between them is on bytes, too; elsewhere (transformers) only the matrix products
-    with weights: softmax, normalization and GELU are floating point, as their results would lose too much. Weights
-    have 7 bits, so that processors without VNNI, which add two products in 16 bits, cannot overflow.
+    In a network of convolutions what lies between them is on bytes, too; elsewhere (transformers) only the matrix
+    products with weights: softmax, normalization and GELU are floating point, as their results would lose too much.
+    Weights have 7 bits, so that processors without VNNI, which add two products in 16 bits, cannot overflow.
 
     Written as QDQ: the runtime fuses it to QLinearConv and MatMulIntegerToFloat, and other providers than the CPU's can
     use it.

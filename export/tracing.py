@@ -47,8 +47,9 @@ def to_onnx(network: nn.Module, example: Tensor, dynamic: dict[int, str], input_
 
 
 def name_nodes(model: onnx.ModelProto) -> None:
-    """Name nodes after the modules that they come from (``encoder.layer.0.output.dense/MatMul``), for messages that name
-    a layer; the exporter notes those among its traces. A number behind tells a module's nodes of one kind apart."""
+    """Name nodes after the modules that they come from (``encoder.layer.0.output.dense/MatMul``), for messages that
+    name a layer; the exporter notes those among its traces. A number behind tells a module's nodes of one kind
+    apart."""
     seen: Counter[str] = Counter()
     for node in model.graph.node:
         noted = next((entry.value for entry in node.metadata_props if entry.key == _SCOPES), "[]")

@@ -11,7 +11,7 @@ import pytest
 import toys
 from onnx import helper
 
-from genoscan.scanner.card import CARD_KEY
+from genoscan.scanner.card import CARD_KEY, BytePairInput, Calling, KmerInput, ModelCard, NucleotideInput, Output
 from genoscan.scanner.errors import GenoscanError, UsageError
 from genoscan.scanner.inference import devices, session
 from genoscan.scanner.inference.devices import PROVIDER_OF, engine_cache, provider_options
@@ -166,11 +166,25 @@ def test_counting_devices_without_a_driver(monkeypatch):
 # ---- batches
 
 
+def card_of(window, **fields):
+    spec = fields.get("input", NucleotideInput())
+    output, calling = Output(names=("a",), activation="identity", bin=window), Calling(threshold=1, extend=1)
+    return ModelCard(name="a", version="1", task="regression", input=spec, window=window, step=window, context=0,
+                     strand="forward", output=output, calling=calling)  # fmt: skip
+
+
 @pytest.mark.parametrize(("device", "bases"), [("cpu", 2**15), ("cuda", 2**20), ("tensorrt", 2**20)])
 def test_default_batches_hold_so_many_bases(device, bases):
-    assert default_batch_size(device, 4096) * 4096 == bases
-    assert default_batch_size(device, 10 * bases) == 1
-    assert default_batch_size(device, 10) == 512
+    assert default_batch_size(device, card_of(4096)) * 4096 == bases
+    assert default_batch_size(device, card_of(10 * bases)) == 1
+    assert default_batch_size(device, card_of(10)) == 512
+    byte_pairs = BytePairInput(tokenizer="{}", pad=0)
+    kmers = KmerInput(k=6, stride=3, unknown=0)
+    if device == "cpu":  # some hundred tokens: more would not fit into its cache
+        assert default_batch_size(device, card_of(150, input=kmers)) == 600 * 3 // 150
+        assert default_batch_size(device, card_of(4096, input=byte_pairs)) == 1
+    else:
+        assert default_batch_size(device, card_of(4096, input=byte_pairs)) * 4096 == bases // 4
 
 
 def test_shorter_windows_make_larger_batches_of_the_same_work(tmp_path):
