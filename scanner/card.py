@@ -133,6 +133,12 @@ class Provenance(_Part):
     code_version: str = ""
     date: str = ""
     precision: Literal["fp32", "fp16", "int8"] = "fp32"
+    attention: Literal["none", "fused", "unfused"] = Field(
+        default="none",
+        description="fused: one operator of ONNX Runtime's own; unfused: standard ONNX",
+    )
+    float_layers: tuple[str, ...] = Field(default=(), description="what a lower precision left in float32")
+    versions: dict[str, str] = Field(default={}, description="opset and packages that it was exported with")
     parity: dict[str, float] = {}
 
 

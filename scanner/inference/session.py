@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import threading
 from collections.abc import Callable
 from contextlib import redirect_stdout
@@ -15,7 +16,7 @@ import numpy as np
 import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_state
 
-from ..card import CARD_KEY, BytePairInput, ModelCard, parse_card
+from ..card import CARD_KEY, BytePairInput, KmerInput, ModelCard, parse_card
 from ..catalogue import for_device
 from ..encoding.encoder import Encoder, encoder, rows_by_length
 from ..errors import GenoscanError, Interrupted, UsageError
@@ -34,6 +35,14 @@ _TENSOR_DTYPES = {
 LARGEST_BATCH = 2**26
 """Most bases in a batch: beyond this a batch costs gigabytes and gains nothing."""
 
+_SLOW_ON_CPUS = ("SkipLayerNormFusion", "BiasGeluFusion")
+"""Fusions whose operators were slower than their parts on a CPU: 2 % of a float32 BERT, 13 % of an int8 one."""
+_CPU_TOKENS = 600
+"""Tokens in a CPU's batch: with four times as many, which no longer fit into its cache, a BERT was a fifth slower."""
+_BASES_IN_A_PAIR = 4
+
+_WEIGHTS_FOLDER = "session.model_external_initializers_file_folder_path"
+
 _TRIAL_BASES = np.arange(4, dtype=np.uint8)
 
 
@@ -41,7 +50,8 @@ _TRIAL_BASES = np.arange(4, dtype=np.uint8)
 class ModelFile:
     """A model's file, read and understood but not opened: what a driver needs to know and what travels to workers.
 
-    content: the bytes of the .onnx; device: 'cpu', 'cuda' or 'tensorrt'; batch_size: windows in a batch.
+    content: the bytes of the .onnx; weights: the file beside it that holds its weights, if any; device: 'cpu', 'cuda'
+    or 'tensorrt'; batch_size: windows in a batch.
     """
 
     path: str
@@ -51,6 +61,7 @@ class ModelFile:
     input_name: str
     device: str
     batch_size: int
+    weights: str | None = None
 
 
 @dataclass(frozen=True)
@@ -88,12 +99,15 @@ def choose_device(wanted: str) -> str:
 def default_batch_size(device: str, card: ModelCard) -> int:
     """Windows in a batch: about 32 kb of sequence on a CPU (activations stay in the cache), 1 Mb on a GPU.
 
-    At most 512, for the many short windows of token models, whose attention would take gigabytes. A quarter of that for
-    byte pairs: a tile's windows of each length have batches of their own, the last of which is not full.
+    Of token models `_CPU_TOKENS` on a CPU. On a GPU at most 512 windows, as attention would take gigabytes, and a
+    quarter of that for byte pairs: a tile's windows of each length have batches of their own, the last of which is not
+    full.
     """
     bases = 2**15 if device == "cpu" else 2**20
     if isinstance(card.input, BytePairInput):
-        bases //= 4
+        bases = _CPU_TOKENS * _BASES_IN_A_PAIR if device == "cpu" else bases // 4
+    elif isinstance(card.input, KmerInput) and device == "cpu":
+        bases = _CPU_TOKENS * card.input.stride
     return min(max(1, bases // card.window), 512)
 
 
@@ -110,8 +124,8 @@ def read_model(
     """
     device = choose_device(device)
     path = str(for_device(Path(path), device))
-    content = _read_file(path)
-    graph = _inspect(path, content)
+    content, weights = _read_file(path), _weights_of(path)
+    graph = _inspect(path, content, weights)
     card = card or _card_of(path, graph)
     rows = batch_size or default_batch_size(device, card)
     if rows * card.window > max(LARGEST_BATCH, card.window):
@@ -121,7 +135,7 @@ def read_model(
         )
     rows = _check_input(path, graph, card, encoder(card), rows, asked=batch_size is not None)
     name = graph.inputs[0][0]
-    return ModelFile(path, content, hashlib.sha256(content).hexdigest(), card, name, device, rows)
+    return ModelFile(path, content, _digest(content, weights), card, name, device, rows, weights)
 
 
 def open_session(file: ModelFile) -> Model:
@@ -151,7 +165,8 @@ def open_model(
 
 def read_card(path: str | Path) -> ModelCard:
     """The card of an .onnx file; errors as for `open_model`."""
-    return _card_of(str(path), _inspect(str(path), _read_file(str(path))))
+    path = str(path)
+    return _card_of(path, _inspect(path, _read_file(path), _weights_of(path)))
 
 
 def _read_file(path: str) -> bytes:
@@ -161,6 +176,36 @@ def _read_file(path: str) -> bytes:
         raise GenoscanError(f"{path}: cannot read the model: {error.strerror or error}") from None
 
 
+def weights_file(path: Path) -> Path:
+    """Where the weights of a model lie that are too many for one ONNX file."""
+    return path.with_name(path.name + ".data")
+
+
+def _weights_of(path: str) -> str | None:
+    weights = weights_file(Path(path)).absolute()
+    return str(weights) if weights.is_file() else None
+
+
+def _digest(content: bytes, weights: str | None) -> str:
+    digest = hashlib.sha256(content)
+    if weights is not None:
+        try:
+            with open(weights, "rb") as stream:
+                while part := stream.read(2**24):
+                    digest.update(part)
+        except OSError as error:
+            raise GenoscanError(f"{weights}: cannot read the model's weights: {error.strerror}") from None
+    return digest.hexdigest()
+
+
+def _session_options(weights: str | None) -> onnxruntime.SessionOptions:
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    if weights is not None:
+        options.add_session_config_entry(_WEIGHTS_FOLDER, os.path.dirname(weights))
+    return options
+
+
 class _Graph(NamedTuple):
     """What a model file says of itself; inputs as (name, ONNX type, shape)."""
 
@@ -168,18 +213,22 @@ class _Graph(NamedTuple):
     inputs: list[tuple[str, str, list]]
 
 
-def _inspect(path: str, content: bytes) -> _Graph:
+def _inspect(path: str, content: bytes, weights: str | None) -> _Graph:
     """The graph opened as it stands, only to be asked for its metadata and inputs."""
     onnxruntime.set_default_logger_severity(4)  # it would add lines of its own to standard error
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
+    options = _session_options(weights)
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     try:
         session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"], enable_fallback=0)
         inputs = [(one.name, one.type, one.shape) for one in session.get_inputs()]
         return _Graph(session.get_modelmeta().custom_metadata_map, inputs)
     except ORT_ERRORS as error:
-        raise GenoscanError(f"{path}: not a readable ONNX model: {_first_line(error)}") from None
+        hint = (
+            ""
+            if weights is not None or "external" not in str(error).lower()
+            else (f"; its weights should be in {weights_file(Path(path))}")
+        )
+        raise GenoscanError(f"{path}: not a readable ONNX model: {_first_line(error)}{hint}") from None
 
 
 def _card_of(path: str, graph: _Graph) -> ModelCard:
@@ -226,8 +275,7 @@ def _smallest_shape(file: ModelFile, encode: Encoder) -> tuple[int, ...]:
 
 def _create_session(file: ModelFile, encode: Encoder) -> onnxruntime.InferenceSession:
     path, card, device = file.path, file.card, file.device
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
+    options = _session_options(file.weights)
     # One thread a run: the scanner runs several batches side by side, which scales better than splitting each.
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
@@ -241,7 +289,13 @@ def _create_session(file: ModelFile, encode: Encoder) -> onnxruntime.InferenceSe
     )
     try:
         # ONNX Runtime's own fallback would go on, on the CPU, and print that to standard output.
-        session = onnxruntime.InferenceSession(file.content, options, providers=providers, enable_fallback=0)
+        session = onnxruntime.InferenceSession(
+            file.content,
+            options,
+            providers=providers,
+            enable_fallback=0,
+            **({"disabled_optimizers": _SLOW_ON_CPUS} if device == "cpu" else {}),
+        )
     except ORT_ERRORS as error:
         raise GenoscanError(f"{path}: ONNX Runtime cannot run the model on {device}: {_first_line(error)}") from None
     if session.get_providers()[0] != PROVIDER_OF[device]:

@@ -1,0 +1,51 @@
+"""Figures in the documents are those of the benchmarks' results."""
+
+import json
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+def results(name: str) -> dict:
+    return json.loads((ROOT / "benchmarks" / "results" / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def text_of(name: str) -> str:
+    return " ".join((ROOT / name).read_text(encoding="utf-8").split())
+
+
+def test_what_bounds_the_speed():
+    bench = results("repeats_speed")["bench"]
+    human, centromere = (
+        [1000 / bench[f"{name}, 1 threads"][part] for part in ("session", "encoding", "scan")]
+        for name in ("human", "centromere")
+    )
+    rest = [scan - session - encoding for session, encoding, scan in (human, centromere)]
+    assert (
+        f"the network takes {human[0]:.0f} ns, the spectrum {human[1]:.0f}, all else (windows, calls and what is said "
+        f"of them) {rest[0]:.0f} on chr20 and {rest[1]:.0f} in the centromere"
+    ) in text_of("README.md")
+
+
+def test_how_often_units_are_right():
+    found = results("repeats_units")
+    trf = "TRF 2 7 7 80 10 50 2000"
+    rows = re.findall(
+        r"\| ([^|]+) \| ([\d,]+) \| period right \| ([\d.]+) % \| ([\d.]+) % \| \| "
+        r"\| \| \| consensus right \| ([\d.]+) % \| ([\d.]+) % \| ([\d.]+) % \|",
+        text_of("docs/repeats.md"),
+    )
+    kinds = {
+        "whose copies determine the unit": "unit determined by the copies",
+        "from one unit, no insertions or deletions": "from one unit, no indels",
+        "all": "all",
+    }
+    expected = []
+    for said, kind in kinds.items():
+        row = found["kinds"][kind]["all"]
+        shares = (row["genoscan"]["period"], row[trf]["period"], row["genoscan"]["consensus"], row[trf]["consensus"])
+        expected.append(
+            (said, f"{row['arrays']:,}", *(f"{100 * one:.1f}" for one in (*shares, row["oracle_consensus"])))
+        )
+    assert rows == expected
