@@ -11,6 +11,7 @@ from .inference.activation import activate
 from .inference.batching import batches
 from .inference.session import Model
 from .reading.fasta import CODES
+from .reading.sequence import UNKNOWN
 
 
 def predict(model: Model, sequences: Sequence[str]) -> np.ndarray:
@@ -25,8 +26,8 @@ def predict(model: Model, sequences: Sequence[str]) -> np.ndarray:
             raise UsageError(
                 f"sequence {number + 1} has {len(sequence)} bases; model {card.name} reads windows of {card.window}"
             )
-    text = "".join(sequences).encode("ascii", "replace")
-    codes = np.minimum(CODES[np.frombuffer(text, dtype=np.uint8)], 4).reshape(-1, card.window)
+    text = "".join(sequences).encode("ascii", "replace").translate(CODES)
+    codes = np.minimum(np.frombuffer(text, dtype=np.uint8), UNKNOWN).reshape(-1, card.window)
     bins = (card.window // card.output.bin,) if card.task == "segmentation" else ()
     scores = np.full((len(codes), *bins, len(card.output.names)), np.nan)
 
