@@ -22,6 +22,7 @@ from .fusion import count_attentions, fuse_attention
 from .parity import DEFAULT_LIMITS, Limits, ParityReport, compare, runner, sample_windows, tensors
 from .precision import set_metadata, to_fp16
 from .quantization import choose_float_layers, to_int8, with_float_layers
+from .sharing import scores_of_tiles, share_windows, tile_card, windows_of_tiles
 from .tracing import OPSET, to_onnx
 
 CALIBRATION_SEED, PARITY_SEED = 1, 2
@@ -67,6 +68,7 @@ def export_model(
     windows: int | None = None,
     settings: CheckpointSettings | None = None,
     runtime: Runtime = "onnxruntime",
+    per_bin: bool = False,
     largest_file: int = LARGEST_FILE,
     say: Callable[[str], None] = lambda _: None,
 ) -> ParityReport:
@@ -80,6 +82,7 @@ def export_model(
     windows: windows of each kind of sequence; by default 8 of a model that scores bins, 64 of one that scores windows.
     settings: what the card shall say where the checkpoint does not say it, or says otherwise.
     runtime: 'onnxruntime' has attention fused to its operators, 'tensorrt' keeps to standard ONNX.
+    per_bin: let overlapping windows share their work (`sharing`); bins then have the scores of the windows around them.
     largest_file: weights of more bytes than this are written to a file beside ``output``.
     say: is told of choices that the checkpoint left open, and of what the user should know although it is no error.
 
@@ -92,13 +95,14 @@ def export_model(
     for note in source.notes:
         say(note)
     limits = limits or DEFAULT_LIMITS[precision]
-    count = windows or (8 if source.card.task == "segmentation" else 64)
-    calibration = Samples(source.card, sample_windows(source.card, CALIBRATION_SEED, count, genome), limits.halved())
-    graph = build(source, precision, runtime, calibration, say)
+    card = tile_card(source.card) if per_bin else source.card
+    count = judged_windows(card, windows)
+    samples = Samples(card, sample_windows(card, CALIBRATION_SEED, count, genome), limits.halved())
+    graph = build(source, precision, runtime, samples, say)
     check_graph(graph.model, largest_file)
-    card = _with_provenance(source.card, precision, graph)
+    card = _with_provenance(card, precision, graph)
     judged = sample_windows(card, PARITY_SEED, count, genome)
-    report = compare(card, reference_of(source), runner(graph.model), judged, limits)
+    report = compare(card, reference_of(source, card), runner(graph.model), judged, limits)
     problems = report.problems()
     if problems:
         blame = _blame(source, graph, precision, example_input(card))
@@ -122,6 +126,11 @@ def build(
 ) -> Graph:
     """The graph of a checkpoint in a precision, for a runtime."""
     float32 = trace(source, precision)
+    if samples.card.provenance.scored_window is not None:
+        shared = share_windows(float32, source.card)
+        float32 = shared.model
+        if shared.padded:
+            say("convolutions pad: near a window's edges they see zeros in the checkpoint, and its neighbours here")
     if runtime == "onnxruntime":
         float32 = fuse_attention(float32, pack=precision != "int8")
         left = count_attentions(float32).unfused
@@ -153,12 +162,20 @@ def example_input(card: ModelCard) -> np.ndarray:
     return tensor
 
 
-def reference_of(source: Source) -> Callable[[np.ndarray], np.ndarray]:
-    """The checkpoint's own forward pass in PyTorch, from the model's input to logits."""
+def judged_windows(card: ModelCard, windows: int | None) -> int:
+    """Windows of each kind of sequence to compare on, where the user does not say."""
+    return windows or (8 if card.task == "segmentation" else 64)
+
+
+def reference_of(source: Source, card: ModelCard) -> Callable[[np.ndarray], np.ndarray]:
+    """The checkpoint's own forward pass in PyTorch, from the input of the model with ``card`` to its logits."""
 
     def reference(tensor: np.ndarray) -> np.ndarray:
+        read = torch.from_numpy(tensor)
         with torch.inference_mode():
-            return source.network(torch.from_numpy(tensor)).float().numpy()
+            if card.provenance.scored_window is None:
+                return source.network(read).float().numpy()
+            return scores_of_tiles(source.network(windows_of_tiles(read, card)).float(), card).numpy()
 
     return reference
 
@@ -166,7 +183,7 @@ def reference_of(source: Source) -> Callable[[np.ndarray], np.ndarray]:
 def _accepted(source: Source, samples: Samples) -> Callable[[onnx.ModelProto], bool]:
     """Whether a graph agrees with the checkpoint on the samples. What the checkpoint says of them is computed once."""
     known: dict[bytes, np.ndarray] = {}
-    reference = reference_of(source)
+    reference = reference_of(source, samples.card)
 
     def remembered(tensor: np.ndarray) -> np.ndarray:
         key = tensor.tobytes()

@@ -54,7 +54,7 @@ def to_int8(model: onnx.ModelProto, batches: Sequence[np.ndarray]) -> onnx.Model
         if convolutional:
             quant_pre_process(str(prepared), str(prepared), skip_symbolic_shape=True)
         graph = onnx.load(prepared)
-        del graph.graph.value_info[:]  # of transposed weights they no longer hold
+        _forget_shapes_of_weights(graph)
         quantize_static(
             graph,
             str(quantized),
@@ -89,6 +89,7 @@ def with_float_layers(quantized: onnx.ModelProto, model: onnx.ModelProto, names:
     mixed = onnx.ModelProto()
     mixed.CopyFrom(quantized)
     present = {tensor.name for tensor in mixed.graph.initializer}
+    present.update(name for node in mixed.graph.node for name in node.output)  # biases are made under their own name
     for node in mixed.graph.node:
         if node.name in originals:
             node.input[:] = originals[node.name].input
@@ -141,6 +142,14 @@ def _results(model: onnx.ModelProto, batches: Sequence[np.ndarray]) -> list[np.n
     session = cpu_session(model)
     name = session.get_inputs()[0].name
     return [session.run(None, {name: batch})[0] for batch in batches]
+
+
+def _forget_shapes_of_weights(model: onnx.ModelProto) -> None:
+    """The quantizer transposes some and trips over what is noted of them."""
+    weights = {tensor.name for tensor in model.graph.initializer}
+    others = [one for one in model.graph.value_info if one.name not in weights]
+    del model.graph.value_info[:]
+    model.graph.value_info.extend(others)
 
 
 def _last_layer(model: onnx.ModelProto) -> list[str]:

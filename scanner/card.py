@@ -138,6 +138,9 @@ class Provenance(_Part):
         description="fused: one operator of ONNX Runtime's own; unfused: standard ONNX",
     )
     float_layers: tuple[str, ...] = Field(default=(), description="what a lower precision left in float32")
+    scored_window: int | None = Field(
+        default=None, gt=0, description="bases of the windows whose scores the bins have, where windows share work"
+    )
     versions: dict[str, str] = Field(default={}, description="opset and packages that it was exported with")
     parity: dict[str, float] = {}
 

@@ -20,7 +20,8 @@ from ..card import CARD_KEY, BytePairInput, KmerInput, ModelCard, parse_card
 from ..catalogue import for_device
 from ..encoding.encoder import Encoder, encoder, rows_by_length
 from ..errors import GenoscanError, Interrupted, UsageError
-from .devices import PROVIDER_OF, cuda_device_count, engine_cache, provider_options
+from .devices import PROVIDER_OF, cuda_device_count, provider_options
+from .engines import LIBRARY, make_engine_folder, tensorrt_version
 
 _ORT_EXCEPTIONS = (one for one in vars(ort_state).values() if isinstance(one, type) and issubclass(one, Exception))
 ORT_ERRORS = (*_ORT_EXCEPTIONS, ValueError, RuntimeError)
@@ -138,15 +139,16 @@ def read_model(
     return ModelFile(path, content, _digest(content, weights), card, name, device, rows, weights)
 
 
-def open_session(file: ModelFile) -> Model:
-    """Open a model that was read, on its device, and try it once.
+def open_session(file: ModelFile, engines: Path | None = None) -> Model:
+    """Open a model that was read, on its device, and try it once. ``engines``: below which folder TensorRT's are kept,
+    if not where `engines.engine_cache` says.
 
     Raises `GenoscanError` naming the file for a model whose outputs are not what its card says, and for a device that
     ONNX Runtime cannot use here: there is no silent fallback.
     """
-    _require_device(file.device)
+    require_device(file.device)
     encode = encoder(file.card)
-    session = _create_session(file, encode)
+    session = _create_session(file, encode, engines)
     run, interrupt = _runner(file.path, session, file.device)
     model = Model(file.path, file.sha256, file.card, encode, file.device, file.batch_size, run, interrupt)
     _check_output(model)
@@ -238,7 +240,8 @@ def _card_of(path: str, graph: _Graph) -> ModelCard:
     return parse_card(text, path)
 
 
-def _require_device(device: str) -> None:
+def require_device(device: str) -> None:
+    """`GenoscanError` for a device that ONNX Runtime cannot use here, with what to install."""
     if device == "cpu":
         return
     provider = PROVIDER_OF.get(device)
@@ -246,24 +249,14 @@ def _require_device(device: str) -> None:
         raise UsageError(f"unknown device '{device}': choose one of auto, {', '.join(PROVIDER_OF)}")
     if provider not in onnxruntime.get_available_providers():
         raise GenoscanError(f"--device {device}: this build of ONNX Runtime has no {provider}; install onnxruntime-gpu")
+    if device == "tensorrt" and tensorrt_version() is None:
+        raise GenoscanError(
+            f"--device tensorrt: TensorRT 10 ({LIBRARY}) is not installed: pip install 'genoscan[cuda,tensorrt]'"
+        )
     if cuda_device_count() == 0:
         raise GenoscanError(f"--device {device}: no CUDA device is visible (see nvidia-smi); use --device cpu")
     with redirect_stdout(io.StringIO()):  # it prints what it does not find, and standard output is the track's
         onnxruntime.preload_dlls()  # CUDA and cuDNN from pip packages, where they are installed
-
-
-def _engine_folder(device: str, sha256: str) -> str:
-    """The model's own folder for TensorRT engines; made where it will be used."""
-    folder = engine_cache() / sha256[:16]
-    if device == "tensorrt":
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise GenoscanError(
-                f"{folder}: cannot make the folder for TensorRT engines: {error.strerror}; "
-                "set GENOSCAN_CACHE to a folder that can be written to"
-            ) from None
-    return str(folder)
 
 
 def _smallest_shape(file: ModelFile, encode: Encoder) -> tuple[int, ...]:
@@ -273,8 +266,13 @@ def _smallest_shape(file: ModelFile, encode: Encoder) -> tuple[int, ...]:
     return (file.batch_size, *encode.window_shape(file.card.shortest_window or file.card.window))
 
 
-def _create_session(file: ModelFile, encode: Encoder) -> onnxruntime.InferenceSession:
+def _create_session(file: ModelFile, encode: Encoder, engines: Path | None) -> onnxruntime.InferenceSession:
     path, card, device = file.path, file.card, file.device
+    if device == "tensorrt" and card.provenance.attention == "fused":
+        raise GenoscanError(
+            f"{path}: its attention is one operator of ONNX Runtime's own, which TensorRT does not know: export it "
+            "with --for tensorrt, or use --device cuda"
+        )
     options = _session_options(file.weights)
     # One thread a run: the scanner runs several batches side by side, which scales better than splitting each.
     options.intra_op_num_threads = 1
@@ -285,7 +283,7 @@ def _create_session(file: ModelFile, encode: Encoder) -> onnxruntime.InferenceSe
         input_name=file.input_name,
         smallest=_smallest_shape(file, encode),
         largest=(file.batch_size, *encode.window_shape(card.window)),
-        engine_folder=_engine_folder(device, file.sha256),
+        engine_folder=str(make_engine_folder(file.sha256, engines)) if device == "tensorrt" else "",
     )
     try:
         # ONNX Runtime's own fallback would go on, on the CPU, and print that to standard output.
