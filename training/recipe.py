@@ -44,7 +44,7 @@ class NetSettings(Part):
 class RepeatData(Part):
     """Simulated windows with tandem repeats, as `data.repeats` draws them."""
 
-    window: int = Field(gt=0, multiple_of=BIN, description="bases of an example")
+    window: int = Field(gt=0, description="bases of an example, a multiple of two bins")
     orders: tuple[int, ...] = Field(default=(0, 1, 2, 3, 4, 5), description="orders of the background Markov chains")
     random_share: float = Field(default=0.15, ge=0, le=1, description="share of backgrounds of random composition")
     local_share: float = Field(default=0.3, ge=0, le=1, description="share of the others fitted on a stretch only")
@@ -116,6 +116,13 @@ class Recipe(Part):
     def _consistent(self) -> Recipe:
         if 2 * self.fit.margin >= self.data.window:
             raise ValueError("fit.margin: two margins must leave some of data.window")
+        for field, window in (
+            ("data.window", self.data.window),
+            ("card.window", self.card.window),
+            ("card.shortest_window", self.card.shortest_window or 0),
+        ):
+            if window % (2 * BIN):
+                raise ValueError(f"{field}: must be a multiple of {2 * BIN}, as the network takes bins in pairs")
         try:
             model_card(self)
         except ValidationError as error:

@@ -155,7 +155,7 @@ def test_batch_and_bins_are_free(exported, precision):
     session = onnxruntime.InferenceSession(exported[precision][0], providers=["CPUExecutionProvider"])
     (tensor,) = session.get_inputs()
     features = tensor.shape[2]
-    for batch, bins in [(1, 1), (3, 17), (2, 64)]:
+    for batch, bins in [(1, 2), (3, 18), (2, 64)]:
         (scores,) = session.run(None, {tensor.name: np.zeros((batch, bins, features), dtype=np.uint8)})
         assert scores.shape == (batch, bins * 16, 1)
 
