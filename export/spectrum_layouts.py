@@ -25,7 +25,7 @@ class _SpectrumLayout(nn.Module):
 
     def __init__(self, net: SpectrumNet):
         super().__init__()
-        self.row_width, self.width, self.dilations, self.bands = net.row_width, net.width, net.dilations, net.bands
+        self.width, self.dilations, self.bands = net.width, net.dilations, net.bands
         self.keep("widen", torch.ones(net.width, 1, 1, 1))
         for number, layer in enumerate(net.body):
             for name, convolution in (("spread", layer.spread), ("mix", layer.mix)):
@@ -47,7 +47,7 @@ class _SpectrumLayout(nn.Module):
         return conv2d(x, weight, bias, padding=(0, dilation), dilation=(1, max(dilation, 1)))
 
     def stem(self, features: Tensor) -> Tensor:
-        """(batch, bins, features) to (batch, bins, row_width), before its ReLU."""
+        """(batch, bins, features) to (batch, bins, width), before its ReLU."""
         raise NotImplementedError
 
     def local(self, features: Tensor) -> Tensor:
@@ -59,7 +59,7 @@ class _SpectrumLayout(nn.Module):
         inside = features[:, :, -4 * BIN :].amax(dim=2, keepdim=True).bool().float()
         tracks = torch.relu(self.local(features))
         own = torch.relu(self.stem(features)) * inside
-        pairs = own.reshape(batch, bins // 2, 2 * self.row_width)
+        pairs = own.reshape(batch, bins // 2, 2 * self.width)
         pairs = torch.relu(self.pair_weight @ pairs.transpose(1, 2) + self.pair_bias)
         known = conv2d(inside.reshape(batch, bins // 2, 2).amax(dim=2).unsqueeze(1).unsqueeze(1), self.widen)
         x = pairs.unsqueeze(2) * known
@@ -107,7 +107,7 @@ class SpectrumIntegerLayout(_SpectrumLayout):
             self.keep(f"{name}_scale", scale[:, 0, 0])
         self.keep("byte_scale", torch.tensor(FEATURE_SCALE))
         self.keep("byte_zero", torch.tensor(0, dtype=torch.uint8))
-        self.keep("step_zero", torch.zeros(net.row_width, dtype=torch.int8))
+        self.keep("step_zero", torch.zeros(net.width, dtype=torch.int8))
 
     def product(self, features: Tensor, name: str) -> Tensor:
         """Bytes times whole numbers, scaled, plus the bias. It is for tracing only: without ONNX it gives zeros."""
@@ -116,7 +116,7 @@ class SpectrumIntegerLayout(_SpectrumLayout):
             "com.microsoft::MatMulIntegerToFloat",
             (features, steps, self.byte_scale, scale, self.byte_zero, self.step_zero, bias),
             dtype=torch.float32,
-            shape=[*features.shape[:2], self.row_width],
+            shape=[*features.shape[:2], self.width],
             version=1,
         )
 

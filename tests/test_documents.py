@@ -229,7 +229,7 @@ def test_numbers_of_the_spectrum_document():
         f"*L* = {recipe.net.lags}",
         f"3 · 48 + {len(lag_bands(recipe.net.lags)) - 1 - 48} bands",
         f"{feature_count(recipe.net.lags)} bytes a row",
-        f"row to {recipe.net.row_width} channels",
+        f"row to {recipe.net.width} channels",
         f"one column of {recipe.net.width}\n  channels",
         f"{', '.join(map(str, recipe.net.dilations))}: together\n  they see {columns} columns, {32 * columns} bases",
         f"{sum(one.numel() for one in net.parameters()):,} parameters",

@@ -30,8 +30,7 @@ class NetSettings(Part):
     """The network of `nets.spectrum_net`."""
 
     lags: int = Field(gt=0, le=LARGEST_LAG, multiple_of=64, description="largest lag in bases")
-    row_width: int = Field(default=48, ge=1, description="channels of the two layers that read rows")
-    width: int = Field(default=32, ge=1, description="channels of the others")
+    width: int = Field(default=32, ge=1, description="channels of every layer")
     dilations: tuple[int, ...] = Field(default=(1, 2, 4, 8, 1, 2, 4), min_length=1)
 
     @model_validator(mode="after")

@@ -85,7 +85,7 @@ def test_integer_products_have_byte_weights(checkpoint):
     products = [node for node in graph.node if node.op_type == "MatMulIntegerToFloat"]
     constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
     shapes = [constants[node.input[1]].shape for node in products]
-    assert sorted(shapes) == sorted([(net.stem.in_channels, net.row_width), (3 * net.local.in_channels, net.row_width)])
+    assert sorted(shapes) == sorted([(net.stem.in_channels, net.width), (3 * net.local.in_channels, net.width)])
     for node in products:
         assert constants[node.input[1]].dtype == np.int8
         assert np.abs(constants[node.input[1]].astype(int)).max() == 63

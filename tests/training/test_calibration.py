@@ -23,7 +23,7 @@ def test_labels_of_one_kind_fix_nothing(label):
 
 def test_a_calibrated_network_gives_the_line():
     torch.manual_seed(2)
-    net = SpectrumNet(64, row_width=8, width=8, dilations=(1,)).eval()
+    net = SpectrumNet(64, width=8, dilations=(1,)).eval()
     features = torch.randint(0, 255, (1, 20, net.stem.in_channels), dtype=torch.uint8)
     with torch.no_grad():
         before = net(features)

@@ -13,7 +13,7 @@ LAGS = 64
 @pytest.fixture(scope="module")
 def net():
     torch.manual_seed(0)
-    return SpectrumNet(LAGS, row_width=12, width=8, dilations=(1, 4)).eval()
+    return SpectrumNet(LAGS, width=8, dilations=(1, 4)).eval()
 
 
 def features_of(codes):

@@ -64,17 +64,15 @@ class Residual(nn.Module):
 class SpectrumNet(nn.Module):
     """uint8 features (batch, bins, features) to logits (batch, bins * 16); bins is even."""
 
-    def __init__(
-        self, lags: int, row_width: int = 48, width: int = 32, dilations: tuple[int, ...] = (1, 2, 4, 8, 1, 2, 4)
-    ):
+    def __init__(self, lags: int, width: int = 32, dilations: tuple[int, ...] = (1, 2, 4, 8, 1, 2, 4)):
         super().__init__()
-        self.lags, self.row_width, self.width, self.dilations = lags, row_width, width, tuple(dilations)
+        self.lags, self.width, self.dilations = lags, width, tuple(dilations)
         self.bands = 2 * band_count(lags)
-        self.stem = ByteConvolution(feature_count(lags), row_width, 1)
-        self.pair = nn.Linear(2 * row_width, width)
+        self.stem = ByteConvolution(feature_count(lags), width, 1)
+        self.pair = nn.Linear(2 * width, width)
         self.body = nn.ModuleList(Residual(width, dilation) for dilation in dilations)
-        self.local = ByteConvolution(2 * TRACKS + 4 * BIN, row_width, 3, padding=1)
-        self.head = nn.Linear(2 * row_width, width)
+        self.local = ByteConvolution(2 * TRACKS + 4 * BIN, width, 3, padding=1)
+        self.head = nn.Linear(2 * width, width)
         self.surroundings = nn.Linear(width, width, bias=False)
         self.out = nn.Linear(width, BIN)
 
