@@ -13,6 +13,7 @@ import onnx
 from ..scanner.card import ModelCard
 from ..scanner.encoding.encoder import encoder, rows_by_length
 from ..scanner.errors import GenoscanError
+from ..scanner.inference.activation import activate
 from ..scanner.reading.genome import open_genome
 from ..training.data.simulate import RepeatSimulation, markov_sequence, random_table, simulate
 from .files import cpu_session
@@ -107,17 +108,6 @@ class ParityReport:
             for kind, one in self.differences.items()
         ]
         return "\n".join(lines)
-
-
-def activate(logits: np.ndarray, activation: str) -> np.ndarray:
-    """Activated scores in float64 of logits of any shape, outputs last."""
-    values = logits.astype(np.float64)
-    if activation == "sigmoid":
-        return 0.5 * (1 + np.tanh(values / 2))
-    if activation == "softmax":
-        values = np.exp(values - values.max(axis=-1, keepdims=True))
-        return values / values.sum(axis=-1, keepdims=True)
-    return values
 
 
 def difference(expected: np.ndarray, got: np.ndarray, threshold: float, exclusive: bool = False) -> Difference:

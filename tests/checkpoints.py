@@ -80,7 +80,7 @@ def byte_pair_tokenizer(folder: Path, words: int = 200) -> None:
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     special = ["[UNK]", "[CLS]", "[SEP]", "[PAD]", "[MASK]"]
     trainer = trainers.BpeTrainer(vocab_size=words, special_tokens=special, show_progress=False)
-    tokenizer.train_from_iterator([bases(60, seed) for seed in range(300)], trainer)
+    tokenizer.train_from_iterator([bases(60, seed) for seed in range(max(300, 2 * words))], trainer)
     tokenizer.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 1), ("[SEP]", 2)]
     )
@@ -88,22 +88,22 @@ def byte_pair_tokenizer(folder: Path, words: int = 200) -> None:
     PreTrainedTokenizerFast(tokenizer_object=tokenizer, mask_token="[MASK]", **names).save_pretrained(folder)
 
 
-def grover(folder: Path, head: str | None = "sequence", **config) -> Path:
+def grover(folder: Path, head: str | None = "sequence", words: int = 200, **config) -> Path:
     """BERT over byte pairs."""
-    _save(folder, BERT[head], BertConfig(**_small(200, {"pad_token_id": 3} | config)))
-    byte_pair_tokenizer(folder)
+    _save(folder, BERT[head], BertConfig(**_small(words, {"pad_token_id": 3} | config)))
+    byte_pair_tokenizer(folder, words)
     return folder
 
 
-def dnabert2(folder: Path, head: str = "sequence", **config) -> Path:
+def dnabert2(folder: Path, head: str = "sequence", words: int = 200, **config) -> Path:
     """BERT with linear attention biases over byte pairs; its config names code that is not there."""
     settings = {"alibi_starting_size": 512, "pad_token_id": 3, "num_attention_heads": 6, "hidden_size": 24}
-    _save(folder, ALIBI[head], BertConfig(**_small(200, settings | config)))
+    _save(folder, ALIBI[head], BertConfig(**_small(words, settings | config)))
     written = json.loads((folder / "config.json").read_text())
     written["auto_map"] = {"AutoModelForSequenceClassification": "bert_layers.BertForSequenceClassification"}
     written["architectures"] = [written["architectures"][0].removeprefix("Alibi")]
     (folder / "config.json").write_text(json.dumps(written))
-    byte_pair_tokenizer(folder)
+    byte_pair_tokenizer(folder, words)
     return folder
 
 
@@ -111,7 +111,7 @@ def _small(words: int, changes: dict) -> dict:
     small = {
         "vocab_size": words,
         "hidden_size": 16,
-        "num_hidden_layers": 2,
+        "num_hidden_layers": 1,
         "num_attention_heads": 2,
         "intermediate_size": 32,
         "max_position_embeddings": 128,

@@ -9,7 +9,6 @@ from genoscan.export.parity import (
     Difference,
     Limits,
     ParityReport,
-    activate,
     compare,
     difference,
     sample_windows,
@@ -17,6 +16,7 @@ from genoscan.export.parity import (
 )
 from genoscan.scanner.card import Calling, ModelCard, NucleotideInput, Output
 from genoscan.scanner.errors import GenoscanError
+from genoscan.scanner.inference.activation import activate
 
 
 def card(**changes):
