@@ -14,11 +14,14 @@ def to_fp16(model: onnx.ModelProto, float_nodes: Collection[str] = ()) -> onnx.M
     """The model with half-precision weights and arithmetic; inputs and outputs keep their types, and the nodes of those
     names their float32."""
     from onnxruntime.transformers.float16 import convert_float_to_float16
+    from onnxruntime.transformers.onnx_model import OnnxModel
 
     half = onnx.ModelProto()
     half.CopyFrom(model)
     with quiet():
-        return convert_float_to_float16(half, keep_io_types=True, node_block_list=list(float_nodes))
+        half = convert_float_to_float16(half, keep_io_types=True, node_block_list=list(float_nodes))
+        OnnxModel(half).topological_sort()  # casts around float32 nodes are put where they are first needed, or later
+    return half
 
 
 def set_metadata(model: onnx.ModelProto, entries: dict[str, str]) -> onnx.ModelProto:

@@ -103,3 +103,13 @@ def test_metadata_replaces_what_was_there(weights):
     new = set_metadata(model, {"genoscan": "card"})
     assert {entry.key: entry.value for entry in new.metadata_props} == {"genoscan": "card"}
     assert {entry.key for entry in model.metadata_props} == {"old"}
+
+
+def test_fp16_leaves_layers_inside_in_float(weights, inputs):
+    model = graph(weights)
+    mixed = to_fp16(model, ["hidden_node", "relu_node"])
+    onnx.checker.check_model(mixed, full_check=True)
+    constants = {tensor.name: tensor.data_type for tensor in mixed.graph.initializer}
+    assert constants["first"] == TensorProto.FLOAT
+    assert constants["second"] == TensorProto.FLOAT16
+    np.testing.assert_allclose(run(mixed, inputs), exact(weights, inputs), atol=0.05)
