@@ -45,11 +45,13 @@ class Run(NamedTuple):
 
 
 GENOSCAN = "genoscan repeats"
+SENSITIVE = "genoscan repeats --threshold 0.5"
 _SCAN = [sys.executable, "-m", "genoscan", "scan", "{fasta}", "-m", "{model}", "-q"]
 _ULTRA = ["ultra", "--tsv", "--hs", "--max_split", "-1", "--max_consensus", "-1"]
 
 TOOLS: dict[str, list[str]] = {
     GENOSCAN: [*_SCAN, "-t", "1"],
+    SENSITIVE: [*_SCAN, "-t", "1", "--threshold", "0.5"],
     "genoscan repeats (2 threads)": [*_SCAN, "-t", "2"],
     "TRF 2 7 7 80 10 50 500": ["trf", "{fasta}", "2", "7", "7", "80", "10", "50", "500", "-h", "-ngs"],
     "TRF 2 7 7 80 10 50 2000": ["trf", "{fasta}", "2", "7", "7", "80", "10", "50", "2000", "-h", "-ngs"],

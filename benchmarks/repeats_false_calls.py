@@ -21,7 +21,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from peers import GENOSCAN, Run, covered, run_tools
+from peers import GENOSCAN, SENSITIVE, Run, covered, run_tools
 from repeat_sets import SHUFFLE_WINDOW, read_codes
 from self_matches import best_lag
 from shuffling import shuffled
@@ -33,7 +33,7 @@ from genoscan.training.data.demo import LETTERS, fasta_record
 from genoscan.training.data.simulate import RepeatSimulation, label_bases, markov_sequence, markov_table, simulate
 
 TOOLS = (
-    GENOSCAN, "TRF 2 7 7 80 10 50 500", "TRF 2 5 7 80 10 40 2000", "TRF 2 3 5 80 10 30 2000", "tantan -f3",
+    GENOSCAN, SENSITIVE, "TRF 2 7 7 80 10 50 500", "TRF 2 5 7 80 10 40 2000", "TRF 2 3 5 80 10 30 2000", "tantan -f3",
     "tantan -f3 -w500", "tantan -f4 -w500", "longdust", "longdust -s2 -t0.5", "longdust -k8 -w20000",
 )  # fmt: skip
 SLOW = "ULTRA"

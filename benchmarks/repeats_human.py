@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from peers import GENOSCAN, Calls, covered, run_tools
+from peers import GENOSCAN, SENSITIVE, Calls, covered, run_tools
 from real_sequences import (
     CODES,
     LOWER,
@@ -37,7 +37,7 @@ CALLABLE = "derived_chr1_lifted_callable_blocks.bed.gz"
 TRF_AS_UCSC = "TRF 2 7 7 80 10 50 2000"
 TOOLS = (
     "tantan -f4 -w500", TRF_AS_UCSC, "TRF 2 5 7 80 10 40 2000", "TRF 2 3 5 80 10 30 2000", "tantan -f3 -w500",
-    "longdust", "longdust -s2 -t0.5", "longdust -k8 -w20000", GENOSCAN,
+    "longdust", "longdust -s2 -t0.5", "longdust -k8 -w20000", GENOSCAN, SENSITIVE,
 )  # fmt: skip
 SLOW, SLOW_PIECE = "ULTRA", "086"
 PERIODS = ((1, 1), (2, 6), (7, 30), (31, 100), (101, 2000))
@@ -204,7 +204,7 @@ def extra(calls: Calls, marks: dict[str, list[np.ndarray]], pieces: list[Piece],
     """
     outside = [piece.callable & ~piece.catalogued[REFERENCE] for piece in pieces]
     ours = [mark & out for mark, out in zip(marks[GENOSCAN], outside, strict=True)]
-    evidence = {tool: some for tool, some in marks.items() if tool != GENOSCAN}
+    evidence = {tool: some for tool, some in marks.items() if tool not in (GENOSCAN, SENSITIVE)}
     for name in CATALOGUES:
         if name != REFERENCE:
             evidence[name] = [piece.catalogued[name] for piece in pieces]
