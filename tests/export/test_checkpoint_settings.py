@@ -7,6 +7,7 @@ import pytest
 import torch
 from checkpoints import bases, kmer_words
 from commands import invoke
+from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import AutoModelForSequenceClassification, BertModel
 
 from genoscan.export.families import CheckpointSettings, open_checkpoint
@@ -186,6 +187,18 @@ def test_byte_pairs_whose_tokenizer_is_said_to_be_berts(tmp_path):
     (folder / "tokenizer_config.json").write_text(json.dumps(config | {"tokenizer_class": "BertTokenizerFast"}))
     found = opened(folder).card.input
     assert json.loads(found.tokenizer)["model"] == json.loads(expected.tokenizer)["model"]
+
+
+def test_single_bases(tmp_path):
+    """A tokenizer of letters is read as 1-mers, which costs no tokenizer in the scan."""
+    folder = checkpoints.grover(tmp_path)
+    words = {"[UNK]": 0, "[CLS]": 1, "[SEP]": 2, "[PAD]": 3, "[MASK]": 4, "G": 5, "A": 6, "T": 7, "C": 8, "N": 9}
+    tokenizer = Tokenizer(models.WordLevel(words, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Split("", "isolated")
+    tokenizer.post_processor = processors.TemplateProcessing(single="$A [SEP]", special_tokens=[("[SEP]", 2)])
+    tokenizer.save(str(folder / "tokenizer.json"))
+    expected = KmerInput(k=1, stride=1, letters="GATC", offset=5, unknown=9, suffix=(2,))
+    assert opened(folder).card.input == expected
 
 
 def test_truncation_that_training_left_in_a_tokenizer_is_left_out(tmp_path):
