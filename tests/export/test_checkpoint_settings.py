@@ -162,6 +162,12 @@ def test_a_network_without_a_tokenizer(tmp_path):
     assert source.card.input == parse_input(said)
 
 
+def test_tokens_that_the_network_does_not_know(tmp_path):
+    folder = checkpoints.dnabert(tmp_path)
+    with pytest.raises(GenoscanError, match="token 73 can come, and the network knows 69: "):
+        opened(folder, input="kmer:3:1,offset=10,unknown=1")
+
+
 def test_a_vocabulary_out_of_order_is_refused(tmp_path):
     folder = checkpoints.dnabert(tmp_path)
     words = (folder / "vocab.txt").read_text().split()
