@@ -6,6 +6,7 @@ import click
 
 from . import __version__
 from .subcommands.bench import bench
+from .subcommands.check import check
 from .subcommands.data import data
 from .subcommands.demo import demo
 from .subcommands.export import export
@@ -16,7 +17,7 @@ from .subcommands.train import train
 _HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
 
-@click.group(commands=[scan, batch, models, bench, demo, data, train, export], context_settings=_HELP)
+@click.group(commands=[scan, batch, models, bench, demo, data, train, export, check], context_settings=_HELP)
 @click.version_option(__version__, prog_name="genoscan", message="%(prog)s %(version)s")
 def main() -> None:
     """Run neural models over whole genomes and write BED tracks.

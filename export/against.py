@@ -8,6 +8,7 @@ from pathlib import Path
 import onnx
 
 from ..scanner.card import ModelCard
+from ..scanner.errors import GenoscanError
 from ..scanner.inference.session import read_card
 from .export import PARITY_SEED, judged_windows, reference_of
 from .families import CheckpointSettings, open_checkpoint
@@ -27,6 +28,11 @@ def compare_with_checkpoint(
     model's card where ``settings`` does not say it. Errors as of `open_checkpoint` and `read_card`."""
     card = read_card(model)
     source = open_checkpoint(checkpoint, _settings(Path(checkpoint), card, settings or CheckpointSettings()))
+    read = (source.card.input, source.card.window), (card.input, card.provenance.scored_window or card.window)
+    if read[0] != read[1] or len(source.card.output.names) != len(card.output.names):
+        raise GenoscanError(
+            f"{model}: {checkpoint} reads other windows or tokens, or has other outputs: not made of it"
+        )
     samples = sample_windows(card, PARITY_SEED, judged_windows(card, windows), genome)
     limits = limits or DEFAULT_LIMITS[card.provenance.precision]
     return compare(card, reference_of(source, card), runner(onnx.load(model)), samples, limits)

@@ -23,8 +23,8 @@ from ..scanner.errors import GenoscanError
 WINDOWS_LONG = 8
 """A tile's scored bases in windows. What is read twice where tiles meet, up to a window, is an eighth of that."""
 _ALIKE = frozenset(  # ruff would have a list of 32 lines
-    """Relu LeakyRelu PRelu Elu Celu Selu Gelu Sigmoid HardSigmoid Tanh Erf Exp Log Softplus Softsign HardSwish Mish Sqrt
-    Abs Neg Clip Cast Identity Dropout BatchNormalization Add Sub Mul Div Pow Min Max""".split()  # noqa: SIM905
+    """Relu LeakyRelu PRelu Elu Celu Selu Gelu Sigmoid HardSigmoid Tanh Erf Exp Log Softplus Softsign HardSwish Mish
+    Sqrt Abs Neg Clip Cast Identity Dropout BatchNormalization Add Sub Mul Div Pow Min Max""".split()  # noqa: SIM905
 )
 """Operators that do to each position the same, whatever its neighbours are."""
 _SLIDING = ("Conv", "MaxPool", "AveragePool")

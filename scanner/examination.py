@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .card import ModelCard
 from .encoding.encoder import rows_by_length
 from .errors import GenoscanError
 from .inference.devices import DEVICES
 from .inference.session import Model, require_device
 from .inference.stitch import SCORE_UNIT, fixed_scores
+from .reading.genome import open_genome
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,22 @@ class Examination:
     output: str
     devices: dict[str, str]
     scores: np.ndarray
+
+
+def example_window(card: ModelCard, genome: str | None = None) -> np.ndarray:
+    """uint8 (window,): the first window of a genome that is known enough to be scored, or random bases.
+
+    `GenoscanError` where a genome has none; errors of `open_genome`.
+    """
+    if genome is None:
+        return np.random.default_rng(0).integers(0, 4, card.window).astype(np.uint8)
+    with open_genome(genome) as reading:
+        for contig, length in enumerate(reading.lengths.tolist()):
+            for start in range(0, length - card.window + 1, card.window):
+                codes = reading.codes(contig, start, start + card.window)
+                if np.mean(codes > 3) <= card.max_unknown:
+                    return codes
+    raise GenoscanError(f"{genome}: no window of {card.window} known bases: give another genome")
 
 
 def examine(model: Model, codes: np.ndarray) -> Examination:

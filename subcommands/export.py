@@ -44,14 +44,51 @@ def _card_options(function: Callable) -> Callable:
     return function
 
 
+_LIMITS = (
+    click.option("--max-difference", type=click.FloatRange(0), metavar="SCORE",
+                 help="Largest difference of a score that is accepted [default: by precision]."),
+    click.option("--max-mean-difference", type=click.FloatRange(0), metavar="SCORE",
+                 help="Largest mean difference [default: by precision]."),
+    click.option("--min-agreement", type=click.FloatRange(0, 1), metavar="SHARE",
+                 help="Least share of windows (or bins) with the same label [default: by precision]."),
+    click.option("--compared", type=click.IntRange(1), metavar="WINDOWS",
+                 help="Windows of each kind of sequence to compare on [default: 64, of models that score bins 8]."),
+)  # fmt: skip
+
+
+def limit_options(function: Callable) -> Callable:
+    """Options of every command that compares a model with a checkpoint."""
+    for option in reversed(_LIMITS):
+        function = option(function)
+    return function
+
+
+def limits_of(precision: str, difference: float | None, mean: float | None, agreement: float | None):
+    """The limits of a precision (`export.parity.Limits`) with the user's in their place."""
+    from dataclasses import replace
+
+    from ..export.parity import DEFAULT_LIMITS
+
+    given = {"largest": difference, "mean": mean, "agreement": agreement}
+    return replace(DEFAULT_LIMITS[precision], **{name: value for name, value in given.items() if value is not None})
+
+
 @click.command()
 @click.argument("checkpoint")
 @click.option("-o", "--output", required=True, metavar="ONNX", help="The model to write.")
-@click.option("--precision", type=click.Choice(["fp32", "fp16", "int8"]), default="fp32", show_default=True)
+@click.option("--precision", type=click.Choice(["fp32", "fp16", "int8"]), default="fp32", show_default=True,
+              help="fp16 for GPUs, int8 for CPUs.")  # fmt: skip
+@click.option("--for", "runtime", type=click.Choice(["onnxruntime", "tensorrt"]), default="onnxruntime",
+              show_default=True,
+              help="onnxruntime: attention as its own operator; tensorrt: standard ONNX.")  # fmt: skip
+@click.option("--per-bin", is_flag=True, help="Let overlapping windows share their work (networks of convolutions).")
+@click.option("--engine", metavar="DIR", help="Build the TensorRT engine too, for scans with GENOSCAN_CACHE=DIR.")
 @click.option("--genome", metavar="FASTA", help="Compare (and calibrate int8) on windows of this sequence too.")
+@limit_options
 @_card_options
 @guarded
-def export(checkpoint, output, precision, genome, **card):
+def export(checkpoint, output, precision, runtime, per_bin, engine, genome, max_difference, max_mean_difference,
+           min_agreement, compared, **card):  # fmt: skip
     """Turn a checkpoint into an .onnx with its card inside, once both are shown to give the same scores.
 
     CHECKPOINT is a folder of transformers or peft, a name on the Hugging Face hub, a run of `genoscan train`, or, with
@@ -60,13 +97,23 @@ def export(checkpoint, output, precision, genome, **card):
     \b
     Examples:
       genoscan export runs/repeats/best.pt -o repeats.onnx --genome hg38.fa
+      genoscan export ./dnabert-promoters -o promoters.int8.onnx --precision int8 --window 300 --genome hg38.fa
       genoscan export ./dnabert-promoters -o promoters.onnx --window 300 --step 100
       genoscan export InstaDeepAI/nucleotide-transformer-500m-human-ref -o nt.onnx --embeddings mean --window 600
       genoscan export cnn.pt -o cnn.onnx --module my_nets:build --input one-hot --window 1000 --task regression
     """
+    from ..export.engine import build_engine, require_tensorrt
     from ..export.export import export_model
     from ..export.families import CheckpointSettings
 
+    if engine is not None:
+        require_tensorrt(runtime)
     for name in ("outputs", "called"):
         card[name] = tuple(one.strip() for one in (card[name] or "").split(",") if one.strip())
-    click.echo(export_model(checkpoint, output, precision, genome, settings=CheckpointSettings(**card), say=say))
+    limits = limits_of(precision, max_difference, max_mean_difference, min_agreement)
+    report = export_model(
+        checkpoint, output, precision, genome, limits, compared, CheckpointSettings(**card), runtime, per_bin, say=say
+    )
+    click.echo(report)
+    if engine is not None:
+        click.echo(f"engine: {build_engine(output, engine)}")

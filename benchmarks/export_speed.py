@@ -1,0 +1,248 @@
+"""Speed of exported models beside the ways in which people run their checkpoints, on the same work in one run.
+
+    python benchmarks/export_speed.py --out benchmarks/results/export_speed.json [--genome hg38.fa] [--threads 2]
+
+Windows a second of a BERT in the TissueBERT configuration (19.2 M parameters, 150 tokens) and of one of DNABERT's size
+(86 M, 512 tokens), both of export_checkpoints.py, run as
+
+- loop: the loop that people write: a tokenizer call a window, eager PyTorch in float32;
+- torch: PyTorch at its best: tokens made beforehand; the best of eager and compiled, float32 and bfloat16, three
+batches; - session fp32, session int8: a bare ONNX Runtime session on the exported file; the best of five batches and
+  of two ways to use the threads;
+- scan fp32, scan int8: the whole command `genoscan scan`, from FASTA to BED, less its start-up.
+
+Every way is measured in each round, one after the other, and its best round counts. Labels of the int8 model are
+compared with PyTorch's on windows that it was not calibrated on. "overlap" scans the same genome with a network of
+convolutions (windows of 1,000 bases, 100 bases apart), window by window and as an export whose windows share their
+work.
+
+The machine must be idle. About 15 minutes on two cores; --quick tries everything on small networks in one or two.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from export_checkpoints import CONFIGURATIONS, SMALL, Bert, windows_of_chains, words, write_bert, write_cnn
+from export_loops import TORCH_BATCHES, command_seconds, rate, scan_rate, session_ways, torch_ways, written_loop
+from transformers import AutoTokenizer
+
+from genoscan import __version__
+from genoscan.export.export import export_model
+from genoscan.export.families import CheckpointSettings
+from genoscan.export.parity import Limits
+from genoscan.scanner.inference.devices import available_threads
+from genoscan.training.data.demo import fasta_record
+
+ROUNDS, SECONDS, SCAN_SECONDS = 3, 4.0, 20.0
+COMPARED = 256
+CNN_WINDOW, CNN_STEP = 1000, 100
+
+
+def codes_of(texts: list[str]) -> np.ndarray:
+    return np.array(["ACGT".index(one) for one in "".join(texts)], dtype=np.uint8)
+
+
+def write_windows(path: Path, texts: list[str], count: int) -> Path:
+    """A genome of ``count`` windows, one behind the other."""
+    codes = codes_of(texts)
+    path.write_bytes(fasta_record("windows", np.resize(codes, count * len(texts[0]))))
+    return path
+
+
+def bert_section(name: str, bert: Bert, folder: Path, settings: argparse.Namespace) -> dict:
+    checkpoint = folder / name
+    parameters = write_bert(checkpoint, bert)
+    texts, _ = windows_of_chains(bert, settings.loop_windows, 1)
+    calibration = write_windows(folder / f"{name}.fa", windows_of_chains(bert, 4 * bert.labels + 64, 2)[0], 400)
+    models, reports = {}, {}
+    for precision in ("fp32", "int8"):
+        models[precision] = folder / f"{name}.{precision}.onnx"
+        reports[precision] = export_model(
+            checkpoint,
+            models[precision],
+            precision,
+            genome=settings.genome or calibration,
+            limits=Limits() if settings.quick else None,
+            windows=settings.compared,
+            settings=CheckpointSettings(window=bert.window, step=bert.window, strand="forward", name=name),
+            say=print,
+        )
+    tokenizer = AutoTokenizer.from_pretrained(checkpoint)
+    tokens = np.array([tokenizer(words(text, bert.k))["input_ids"] for text in texts])
+    loop = written_loop(checkpoint, texts, bert.k, settings.threads)
+    ways: dict[str, dict[str, Callable[[], int]]] = {
+        "loop": {"": lambda: len(loop())},
+        "torch": torch_ways(checkpoint, tokens, settings.threads, settings.torch_batches),
+        "session fp32": session_ways(models["fp32"], tokens, settings.threads),
+        "session int8": session_ways(models["int8"], tokens, settings.threads),
+    }
+    speeds = measure(ways, settings)
+    tiny = write_windows(folder / "tiny.fa", texts, 1)
+    for precision, model in models.items():
+        bare = max(speeds[f"session {precision}"].values())
+        genome = write_windows(folder / "scanned.fa", texts, max(32, int(bare * settings.scan_seconds)))
+        rounds = [scan_rate(model, genome, tiny, settings.threads) for _ in range(settings.rounds)]
+        speeds[f"scan {precision}"] = {"": max(rounds)}
+        print(f"{name} scan {precision}: {max(rounds):.2f} windows/s", flush=True)
+    return {"parameters": parameters, "window": bert.window, "tokens": bert.tokens, **summary(speeds, reports)}
+
+
+def measure(ways: dict[str, dict[str, Callable[[], int]]], settings: argparse.Namespace) -> dict[str, dict[str, float]]:
+    """Windows a second of every way: the best of the rounds. A way whose first try was less than half as fast as its
+    group's best is not tried again."""
+    speeds: dict[str, dict[str, float]] = {group: {} for group in ways}
+    for turn in range(settings.rounds):
+        for group, members in ways.items():
+            for name, work in members.items():
+                best = max(speeds[group].values(), default=0.0)
+                if turn and speeds[group][name] < best / 2:
+                    continue
+                found = rate(work, settings.seconds)
+                speeds[group][name] = max(found, speeds[group].get(name, 0.0))
+            print(f"round {turn + 1}, {group}: {max(speeds[group].values()):.2f} windows/s", flush=True)
+    return speeds
+
+
+def summary(speeds: dict[str, dict[str, float]], reports: dict) -> dict:
+    best = {group: max(members.values()) for group, members in speeds.items()}
+    real = reports["int8"].differences["real"]
+    return {
+        "windows_per_second": best,
+        "best_way": {group: max(members, key=members.get) for group, members in speeds.items()},
+        "all_ways": speeds,
+        "scan_of_session": {one: best[f"scan {one}"] / best[f"session {one}"] for one in ("fp32", "int8")},
+        "scan_of_loop": {one: best[f"scan {one}"] / best["loop"] for one in ("fp32", "int8")},
+        "scan_int8_of_torch": best["scan int8"] / best["torch"],
+        "int8_label_agreement": real.agreement,
+        "int8_labels": real.labels,
+        "parity": {precision: report.figures() for precision, report in reports.items()},
+    }
+
+
+def overlap_section(folder: Path, settings: argparse.Namespace) -> dict:
+    """A network of convolutions over overlapping windows, with and without shared work."""
+    checkpoint = folder / "cnn.pt"
+    parameters = write_cnn(checkpoint)
+    card = CheckpointSettings(
+        input="one-hot", window=CNN_WINDOW, step=CNN_STEP, task="regression", strand="forward", name="cnn",
+        module="export_checkpoints:build_cnn",
+    )  # fmt: skip
+    generator = np.random.default_rng(4)
+    genome, tiny = folder / "cnn.fa", folder / "cnn.tiny.fa"
+    genome.write_bytes(fasta_record("c", generator.integers(0, 4, settings.cnn_bases).astype(np.uint8)))
+    tiny.write_bytes(fasta_record("c", generator.integers(0, 4, 2 * CNN_WINDOW).astype(np.uint8)))
+    speeds, differences = {}, {}
+    for name, per_bin in (("windows", False), ("shared", True)):
+        model = folder / f"cnn.{name}.onnx"
+        report = export_model(checkpoint, model, settings=card, per_bin=per_bin)
+        differences[name] = max(one.largest for one in report.differences.values())
+        seconds = [command_pair(model, genome, tiny, settings.threads) for _ in range(settings.rounds)]
+        speeds[name] = settings.cnn_bases / 1e6 / min(seconds)
+        print(f"overlap, {name}: {speeds[name]:.3f} Mb/s", flush=True)
+    return {
+        "parameters": parameters,
+        "window": CNN_WINDOW,
+        "step": CNN_STEP,
+        "mb_per_second": speeds,
+        "gain": speeds["shared"] / speeds["windows"],
+        "largest_difference_from_checkpoint": differences,
+    }
+
+
+def command_pair(model: Path, genome: Path, tiny: Path, threads: int) -> float:
+    """Seconds of a scan less those of its start-up."""
+    start, _ = command_seconds(model, tiny, threads)
+    return command_seconds(model, genome, threads)[0] - start
+
+
+def plot(result: dict, path: Path) -> None:
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    models = result["models"]
+    figure, places = pyplot.subplots(1, len(models), figsize=(4.6 * len(models), 3.4), squeeze=False)
+    for place, (name, found) in zip(places[0], models.items(), strict=True):
+        speeds = found["windows_per_second"]
+        colors = ["#9aa0a6" if not one.startswith("scan") else "#1f77b4" for one in speeds]
+        bars = place.barh(list(speeds), list(speeds.values()), color=colors)
+        place.bar_label(bars, fmt="%.1f", padding=2, fontsize=8)
+        place.invert_yaxis()
+        place.margins(x=0.15)
+        place.set(title=f"{name}, {found['parameters'] / 1e6:.1f} M, {found['tokens']} tokens", xlabel="windows/s")
+    figure.suptitle(f"{result['machine']['processor']}, {result['machine']['threads']} threads", fontsize=9)
+    figure.tight_layout()
+    figure.savefig(path, dpi=130)
+
+
+def machine(threads: int) -> dict:
+    model = [line.split(":")[1].strip() for line in _cpu_lines() if line.startswith("model name")]
+    packages = {name: __import__(name).__version__ for name in ("torch", "transformers", "onnxruntime", "numpy")}
+    return {
+        "processor": model[0] if model else platform.processor(),
+        "threads": threads,
+        "load_before": os.getloadavg()[0],
+        "genoscan": __version__,
+        **packages,
+    }
+
+
+def _cpu_lines() -> list[str]:
+    try:
+        return Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return []
+
+
+def parse(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, required=True, help="the JSON file; the plot lies beside it")
+    parser.add_argument("--genome", type=Path, help="FASTA whose windows calibrate int8 and are compared on")
+    parser.add_argument("--threads", type=int, default=available_threads())
+    parser.add_argument("--models", nargs="+", choices=tuple(CONFIGURATIONS), default=list(CONFIGURATIONS))
+    parser.add_argument("--quick", action="store_true", help="small networks, one round: only to see that all works")
+    settings = parser.parse_args(argv)
+    quick = settings.quick
+    settings.rounds, settings.seconds = (1, 0.3) if quick else (ROUNDS, SECONDS)
+    settings.scan_seconds, settings.loop_windows = (3.0, 16) if quick else (SCAN_SECONDS, 32)
+    settings.torch_batches = (8,) if quick else TORCH_BATCHES
+    settings.compared, settings.cnn_bases = (32, 100_000) if quick else (COMPARED, 3_000_000)
+    return settings
+
+
+def main(argv: list[str] | None = None) -> int:
+    settings = parse(argv)
+    sys.path.insert(0, str(Path(__file__).parent))  # where --module finds export_checkpoints
+    started = time.perf_counter()
+    result = {"machine": machine(settings.threads), "quick": settings.quick, "models": {}}
+    with tempfile.TemporaryDirectory(prefix="genoscan-") as name:
+        folder = Path(name)
+        for model in settings.models:
+            bert = (SMALL if settings.quick else CONFIGURATIONS)[model]
+            result["models"][model] = bert_section(model, bert, folder, settings)
+            write(settings.out, result)
+        result["overlap"] = overlap_section(folder, settings)
+    result["seconds"] = round(time.perf_counter() - started)
+    write(settings.out, result)
+    plot(result, settings.out.with_suffix(".png"))
+    return 0
+
+
+def write(path: Path, result: dict) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(result, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
