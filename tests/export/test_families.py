@@ -26,12 +26,6 @@ WINDOW, STEP = 90, 30
 CODES = {letter: code for code, letter in enumerate("ACGTN")}
 
 
-def gated(folder):
-    """The second version of the Nucleotide Transformer: gated units, rotary positions."""
-    more = {"position_embedding_type": "rotary", "add_bias_fnn": False, "token_dropout": False}
-    return checkpoints.nucleotide_transformer(folder, net=GatedEsmForSequenceClassification, **more)
-
-
 def as_it_is(sequence):
     return sequence
 
@@ -48,7 +42,11 @@ FAMILIES = {
         as_it_is,
         AutoModelForSequenceClassification,
     ),
-    "nucleotide-transformer-v2": (gated, as_it_is, GatedEsmForSequenceClassification),
+    "nucleotide-transformer-v2": (
+        checkpoints.nucleotide_transformer_v2,
+        as_it_is,
+        GatedEsmForSequenceClassification,
+    ),
     "grover": (checkpoints.grover, as_it_is, AutoModelForSequenceClassification),
     "dnabert-2": (checkpoints.dnabert2, as_it_is, AlibiBertForSequenceClassification),
 }
