@@ -8,7 +8,7 @@ import torch
 from checkpoints import bases, kmer_words
 from commands import invoke
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
-from transformers import AutoModelForSequenceClassification, BertModel
+from transformers import AutoModelForSequenceClassification, BertConfig, BertForMaskedLM, BertModel
 
 from genoscan.export.families import CheckpointSettings, open_checkpoint
 from genoscan.export.families.model_input import parse_input
@@ -71,6 +71,25 @@ def test_embeddings_of_byte_pairs_leave_padding_out(tmp_path):
     padded = torch.cat([tokens, torch.full((1, 5), 3)], dim=1)
     with torch.inference_mode():
         torch.testing.assert_close(source.network(padded), source.network(tokens), atol=1e-5, rtol=1e-5)
+
+
+def test_embeddings_of_a_language_model(tmp_path):
+    """As published: a head for masked tokens, which is left out, and no pooler, which is not asked for."""
+    folder = checkpoints.dnabert(tmp_path, head=None)
+    net = BertForMaskedLM(BertConfig.from_pretrained(folder)).eval()
+    net.save_pretrained(folder)
+    source = opened(folder, embeddings="cls")
+    tokens = checkpoints.tokens(folder, kmer_words(bases(60), 3))
+    with torch.inference_mode():
+        expected = net.bert(tokens).last_hidden_state[:, 0]
+        torch.testing.assert_close(source.network(tokens), expected)
+
+
+def test_thresholds_and_ranges(tmp_path):
+    card = opened(checkpoints.dnabert(tmp_path, num_labels=1), threshold=2, score_range=(-1.0, 6.0)).card
+    assert (card.calling.threshold, card.calling.extend, card.track.score_range) == (2, 2, (-1, 6))
+    with pytest.raises(UsageError, match=r"the card cannot be made: card\.track\.score_range: must rise"):
+        opened(tmp_path, score_range=(1.0, 1.0))
 
 
 def test_a_language_model_without_a_head_is_refused(tmp_path):
