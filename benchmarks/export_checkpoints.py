@@ -19,7 +19,7 @@ import torch
 from torch import nn
 from transformers import BertConfig, BertForSequenceClassification
 
-from genoscan.training.data.simulate import markov_sequence, random_table
+from genoscan.training.data.simulate import markov_sequence
 
 SHARPNESS = 12.0
 """What the fitted scores, about 0 and 1, are multiplied with to be logits."""
@@ -43,7 +43,7 @@ class Bert(NamedTuple):
 
 
 CONFIGURATIONS = {
-    "TissueBERT": Bert(k=3, tokens=150, width=512, layers=6, heads=8, labels=39, fitted=1170),
+    "TissueBERT": Bert(k=3, tokens=150, width=512, layers=6, heads=8, labels=39, fitted=780),
     "DNABERT": Bert(k=6, tokens=512, width=768, layers=12, heads=12, labels=2, fitted=96),
 }
 SMALL = {
@@ -57,13 +57,18 @@ def words(sequence: str, k: int) -> str:
     return " ".join(sequence[i : i + k] for i in range(len(sequence) - k + 1))
 
 
-def windows_of_chains(bert: Bert, count: int, seed: int) -> tuple[list[str], np.ndarray]:
-    """Windows as text, and the chain that each is from."""
-    tables = [random_table(np.random.default_rng((1, chain))) for chain in range(bert.labels)]
-    generator = np.random.default_rng((2, seed))
+def chain_tables(bert: Bert) -> list[np.ndarray]:
+    """A Markov chain of order 2 for each class: cumulative float32 (16, 4). Steep ones, whose k-mers differ much."""
+    generator = np.random.default_rng(1)
+    return [np.cumsum(generator.dirichlet([0.4] * 4, 16), axis=1).astype(np.float32) for _ in range(bert.labels)]
+
+
+def windows_of_chains(bert: Bert, count: int, seed: int, length: int | None = None) -> tuple[list[str], np.ndarray]:
+    """Windows as text (or sequences of another length), and the chain that each is from."""
+    tables, generator = chain_tables(bert), np.random.default_rng((2, seed))
     chains = np.arange(count) % bert.labels
     letters = np.array(list("ACGT"))
-    return ["".join(letters[markov_sequence(generator, tables[one], bert.window)]) for one in chains], chains
+    return ["".join(letters[markov_sequence(generator, tables[one], length or bert.window)]) for one in chains], chains
 
 
 def write_bert(folder: Path, bert: Bert) -> int:

@@ -46,7 +46,6 @@ def _settings(checkpoint: Path, card: ModelCard, given: CheckpointSettings) -> C
         "window": window or card.window,
         "step": card.output.bin if window else card.step,
         "bin": card.output.bin if per_bin and not window else None,
-        "outputs": card.output.names,
         "activation": card.output.activation,
         "task": None if window else card.task,
     }

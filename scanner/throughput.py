@@ -13,6 +13,7 @@ import numpy as np
 
 from .encoding.encoder import rows_by_length
 from .encoding.nucleotides import reverse_complement
+from .errors import GenoscanError
 from .inference.devices import available_threads
 from .inference.session import Model
 from .options import ScanOptions
@@ -22,6 +23,8 @@ from .tracks import Collector, settled_chunks
 from .workers import ThreadWorkers
 
 BURN_IN = 2
+FEWEST_WINDOWS, MOST_WINDOWS = 8, 4096
+_NEARLY = 0.97
 
 Result = TypeVar("Result")
 
@@ -88,6 +91,40 @@ def measure(model: Model, genome: Genome, threads: int | None, seconds: float, r
     shared = slowest if model.device != "cpu" else 1 / (1 / session + 1 / encoding)
     size = model.batch_size
     return Throughput(model.card.name, model.device, threads, size, bases, session, encoding, whole, slowest, shared)
+
+
+def best_batch_size(
+    open_with: Callable[[int], Model], seconds: float, most: int = MOST_WINDOWS
+) -> tuple[int, dict[int, float]]:
+    """The smallest batch that is nearly the fastest, and windows a second by batch size, for a device whose speed depends
+    on it. ``open_with``: opens the model for batches of that many windows.
+
+    Sizes double from 8 on until one brings nothing, or the device's memory ends (`GenoscanError` of the first one is
+    raised).
+    """
+    speeds: dict[int, float] = {}
+    size = FEWEST_WINDOWS
+    while size <= most:
+        try:
+            model = open_with(size)
+            tensor = _random_tensor(model)
+            speeds[size] = _rate(lambda _: model.run(tensor), 2, seconds) * size  # noqa: B023
+        except GenoscanError:
+            if not speeds:
+                raise
+            break
+        if len(speeds) > 2 and speeds[size] < max(speeds.values()) * _NEARLY:
+            break
+        size *= 2
+    fastest = max(speeds.values())
+    return next(one for one, speed in speeds.items() if speed >= _NEARLY * fastest), speeds
+
+
+def _random_tensor(model: Model) -> np.ndarray:
+    window = model.card.window
+    codes = np.random.default_rng(0).integers(0, 4, window).astype(np.uint8)
+    (tensor,) = _tensors(model, np.repeat(codes[None], model.batch_size, axis=0))
+    return tensor
 
 
 def _scan_rate(model: Model, genome: Genome, threads: int) -> float:

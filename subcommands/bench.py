@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from .guard import guarded
-from .messages import warn
+from .messages import say, warn
 from .options import batch_size_option, device_option, threads_option
 
 
@@ -25,6 +25,8 @@ from .options import batch_size_option, device_option, threads_option
 def bench(model, genome, device, threads, batch_size, seconds, as_json):
     """Measure a model: the bare session, encoding alone, and the whole scan.
 
+    On a GPU the batch that is nearly the fastest is found first, unless --batch-size says which.
+
     \b
     Example:
       genoscan bench --model repeats --genome genome.fa --json
@@ -34,11 +36,16 @@ def bench(model, genome, device, threads, batch_size, seconds, as_json):
     from pathlib import Path
 
     from ..scanner.catalogue import find_model
-    from ..scanner.inference.session import open_model
+    from ..scanner.inference.session import choose_device, open_model
     from ..scanner.reading.genome import open_genome
-    from ..scanner.throughput import measure
+    from ..scanner.throughput import best_batch_size, measure
 
-    opened = open_model(find_model(model), device, batch_size)
+    path, device = find_model(model), choose_device(device)
+    if device == "cuda" and batch_size is None:
+        batch_size, speeds = best_batch_size(lambda size: open_model(path, device, size), min(seconds / 4, 2.0))
+        tried = ", ".join(f"{size}: {speed:.0f}" for size, speed in speeds.items())
+        say(f"windows/s by batch size: {tried}; --batch-size {batch_size} is taken")
+    opened = open_model(path, device, batch_size)
     with tempfile.TemporaryDirectory(prefix="genoscan-") as folder:
         if genome is None:
             from ..training.data.demo import write_demo
