@@ -24,7 +24,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
-ROUNDS, SECONDS = 3, 4.0
+ROUNDS, SECONDS = 2, 4.0
 _BERT_BASE = {
     "hidden_size": 768,
     "num_hidden_layers": 12,
@@ -45,9 +45,6 @@ _NT_V2_100M = {
     "num_attention_heads": 16,
     "intermediate_size": 2048,
     "max_position_embeddings": 2050,
-    "position_embedding_type": "rotary",
-    "token_dropout": False,
-    "add_bias_fnn": False,
 }
 _AGRONT = {
     "hidden_size": 1500,
@@ -70,8 +67,6 @@ def families() -> dict[str, tuple[Callable[[Path], Path], int]]:
     """Name to what makes its checkpoint in a folder, and bases of a window."""
     import checkpoints
 
-    from genoscan.training.nets.gated_esm import GatedEsmForSequenceClassification
-
     small = {"initializer_range": 0.05}
     return {
         "tissuebert": (lambda folder: checkpoints.dnabert(folder, 3, **small, **_TISSUE_BERT), 150),
@@ -83,9 +78,7 @@ def families() -> dict[str, tuple[Callable[[Path], Path], int]]:
             600,
         ),
         "nucleotide-transformer-v2-100m": (
-            lambda folder: checkpoints.nucleotide_transformer(
-                folder, net=GatedEsmForSequenceClassification, **small, **_NT_V2_100M
-            ),
+            lambda folder: checkpoints.nucleotide_transformer_v2(folder, **small, **_NT_V2_100M),
             600,
         ),
         "agront-1b": (lambda folder: checkpoints.nucleotide_transformer(folder, **small, **_AGRONT), 600),
@@ -112,8 +105,8 @@ def measured(name: str, genome: str | None) -> dict:
         seconds = time.perf_counter() - started
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
         source = open_checkpoint(checkpoint, settings)
-        model = open_model(output, "cpu", 8)
-        windows = sample_windows(source.card, 5, 8)["random"]
+        model = open_model(output, "cpu", 4)
+        windows = sample_windows(source.card, 5, 4)["random"]
         groups = [tensor for _, tensor in tensors(source.card, np.minimum(windows, 3))]
         size = sum(file.stat().st_size for file in Path(folder).glob("model.onnx*"))
 

@@ -27,6 +27,8 @@ _CARD_OPTIONS = (
     click.option("--activation", type=click.Choice(["sigmoid", "softmax", "identity"]),
                  help="From logits to scores [default: by task]."),
     click.option("--threshold", type=float, help="Lowest score of a call [default: 0.5]."),
+    click.option("--score-range", type=float, nargs=2, metavar="LOW HIGH",
+                 help="Scores that become 0 and 1000 in a BED [default: 0 1]."),
     click.option("--strand", type=click.Choice(["both", "forward", "symmetric"]),
                  help="both: each strand is scored; symmetric: the answer has no strand [default: both]."),
     click.option("--max-unknown", type=click.FloatRange(0, 1), metavar="SHARE",

@@ -24,6 +24,7 @@ from transformers import (
 )
 
 from genoscan.training.nets.alibi_bert import AlibiBertForSequenceClassification, AlibiBertForTokenClassification
+from genoscan.training.nets.gated_esm import GatedEsmForSequenceClassification
 
 ORDER = "ATCG"
 """In which DNABERT and the Nucleotide Transformer count their k-mers."""
@@ -96,15 +97,28 @@ def grover(folder: Path, head: str | None = "sequence", words: int = 200, **conf
 
 
 def dnabert2(folder: Path, head: str = "sequence", words: int = 200, **config) -> Path:
-    """BERT with linear attention biases over byte pairs; its config names code that is not there."""
+    """BERT with linear attention biases over byte pairs; as published, its config names code and no type of model."""
     settings = {"alibi_starting_size": 512, "pad_token_id": 3, "num_attention_heads": 6, "hidden_size": 24}
     _save(folder, ALIBI[head], BertConfig(**_small(words, settings | config)))
-    written = json.loads((folder / "config.json").read_text())
-    written["auto_map"] = {"AutoModelForSequenceClassification": "bert_layers.BertForSequenceClassification"}
-    written["architectures"] = [written["architectures"][0].removeprefix("Alibi")]
-    (folder / "config.json").write_text(json.dumps(written))
+    _as_with_own_code(folder, "Alibi", "bert_layers.BertForSequenceClassification")
     byte_pair_tokenizer(folder, words)
     return folder
+
+
+def nucleotide_transformer_v2(folder: Path, **config) -> Path:
+    """ESM with gated units and rotary positions; as published, its config names code and no type of model."""
+    own = {"position_embedding_type": "rotary", "add_bias_fnn": False, "token_dropout": False}
+    nucleotide_transformer(folder, net=GatedEsmForSequenceClassification, **own, **config)
+    _as_with_own_code(folder, "Gated", "modeling_esm.EsmForSequenceClassification")
+    return folder
+
+
+def _as_with_own_code(folder: Path, prefix: str, code: str) -> None:
+    written = json.loads((folder / "config.json").read_text())
+    del written["model_type"]
+    written["auto_map"] = {"AutoModelForSequenceClassification": code}
+    written["architectures"] = [written["architectures"][0].removeprefix(prefix)]
+    (folder / "config.json").write_text(json.dumps(written))
 
 
 def _small(words: int, changes: dict) -> dict:

@@ -8,6 +8,7 @@ from typing import Any
 from torch import nn
 
 from ...scanner.errors import GenoscanError
+from .folder import ADAPTER, CONFIG, has_tokenizer, read_json
 from .hub import download, is_hub_name
 from .networks import first_line, transformers_network
 from .source import CheckpointSettings
@@ -22,8 +23,6 @@ def merged_network(path: Path, settings: CheckpointSettings) -> tuple[nn.Module,
     The base is the one that the adapter names: a folder, one beside the adapter, or a name on the hub.
     """
     from peft import PeftModel
-
-    from .huggingface import ADAPTER, CONFIG, has_tokenizer, read_json
 
     adapter = read_json(path / ADAPTER)
     base = _base_folder(path, str(adapter.get("base_model_name_or_path") or ""))

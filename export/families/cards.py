@@ -72,6 +72,7 @@ def build_card(
             "called": called_outputs(head, settings),
         },
         "calling": {"threshold": threshold, "extend": threshold},
+        "track": {} if settings.score_range is None else {"score_range": settings.score_range},
         "provenance": {"code_version": __version__},
     }
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import warnings
 from collections.abc import Iterator
@@ -11,19 +10,21 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from tokenizers import Tokenizer
 from torch import nn
 
 from ...scanner.card import BytePairInput, KmerInput, ModelInput, NucleotideInput, ragged
 from ...scanner.encoding.kmers import token_count
 from ...scanner.encoding.single_bases import usual_tokens
 from ...scanner.errors import GenoscanError, UsageError
+from .adapters import merged_network
 from .cards import Head, build_card, output_names, sizes
+from .folder import ADAPTER, CONFIG, TOKENIZER, has_tokenizer, read_json
 from .heads import KmersToBins, TokenNetwork, TokensToBins
 from .model_input import input_of_tokenizer, parse_input, scanner_tokens
-from .networks import longest_input, transformers_network
+from .networks import head_of, longest_input, transformers_network
 from .source import CheckpointSettings, Family, Source
 
-CONFIG, ADAPTER = "config.json", "adapter_config.json"
 _KMER_WINDOW, _WORD_WINDOW = 512, 600
 """Bases of a window where nobody says: what DNABERT and byte-pair models are mostly fine-tuned on; a hundred 6-mers."""
 _FIXED_UNKNOWN, _RAGGED_UNKNOWN = 0.1, 0.5
@@ -34,36 +35,24 @@ def _recognises(path: Path, settings: CheckpointSettings) -> bool:
     return settings.module is None and path.is_dir() and ((path / CONFIG).is_file() or (path / ADAPTER).is_file())
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object of a checkpoint; `GenoscanError` where it is none."""
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise GenoscanError(f"{path}: cannot be read: {error}") from None
-    if not isinstance(found, dict):
-        raise GenoscanError(f"{path}: not a JSON object")
-    return found
-
-
 def _open(path: Path, settings: CheckpointSettings) -> Source:
     with quiet_transformers():
         return _open_quietly(path, settings)
 
 
 def _open_quietly(path: Path, settings: CheckpointSettings) -> Source:
-    from .adapters import merged_network  # needs peft where there is an adapter
-
     if (path / ADAPTER).is_file():
         net, config, tokenizer_folder = merged_network(path, settings)
     else:
         config = read_json(path / CONFIG)
-        net, tokenizer_folder = transformers_network(path, config, settings), path
+        net = transformers_network(path, config, settings, head_of(path, config, settings))
+        tokenizer_folder = path
     head = _head(path, net, settings)
     limit = longest_input(net, config)
     spec = _input(tokenizer_folder, settings, limit)
-    default = _default_window(spec, limit)
-    window, step = sizes(settings, default)
-    spec = _within(spec, window, limit, path)
+    window, step = sizes(settings, _default_window(spec, limit))
+    _check_tokens(spec, net, path)
+    _check_window(spec, window, limit, path)
     bin = settings.bin or _default_bin(spec)
     pad = spec.pad if isinstance(spec, BytePairInput) else None
     network: nn.Module = TokenNetwork(net, pad, settings.embeddings, _first_position(net))
@@ -115,18 +104,13 @@ def _input(folder: Path, settings: CheckpointSettings, limit: int | None) -> Mod
     return found
 
 
-def has_tokenizer(folder: Path) -> bool:
-    """Whether a checkpoint's folder holds a tokenizer."""
-    return any((folder / name).is_file() for name in ("tokenizer.json", "vocab.txt", "tokenizer_config.json"))
-
-
 def open_tokenizer(folder: Path, settings: CheckpointSettings) -> Any:
     """The checkpoint's tokenizer, as transformers opens it."""
     from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
     try:
         found = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=settings.trust_remote_code)
-        written = folder / "tokenizer.json"
+        written = folder / TOKENIZER
         if written.is_file() and not _is_of_kind(found, read_json(written)):
             # Before its version 5, transformers read the file whatever class it was said to be of.
             return PreTrainedTokenizerFast.from_pretrained(str(folder))
@@ -166,8 +150,26 @@ def _default_window(spec: ModelInput, limit: int | None) -> int:
     return _KMER_WINDOW
 
 
-def _within(spec: ModelInput, window: int, limit: int | None, path: Path) -> ModelInput:
-    """The input, once it is known that the network can read windows of this size."""
+def _check_tokens(spec: ModelInput, net: nn.Module, path: Path) -> None:
+    """The network must know every token that can come."""
+    if isinstance(spec, NucleotideInput):
+        highest = 4
+    elif isinstance(spec, BytePairInput):
+        words = Tokenizer.from_str(spec.tokenizer).get_vocab()
+        highest = max(spec.pad, *(number for word, number in words.items() if set(word) <= set("ACGTN")))
+    else:
+        numbers = (spec.unknown, *spec.prefix, *spec.suffix, *(spec.singles or ()))
+        highest = max(spec.offset + 4**spec.k - 1, *numbers)
+    known = net.get_input_embeddings().num_embeddings
+    if highest >= known:
+        raise GenoscanError(
+            f"{path}: token {highest} can come, and the network knows {known}: it has another tokenizer, or --input is "
+            "wrong"
+        )
+
+
+def _check_window(spec: ModelInput, window: int, limit: int | None, path: Path) -> None:
+    """The network must be able to read windows of this size."""
     if isinstance(spec, NucleotideInput):
         tokens = window
     elif isinstance(spec, BytePairInput):
@@ -180,7 +182,6 @@ def _within(spec: ModelInput, window: int, limit: int | None, path: Path) -> Mod
         raise UsageError(
             f"--window {window}: these are {tokens} tokens, and {path} reads at most {limit}: give a smaller one"
         )
-    return spec
 
 
 def _sequences(window: int) -> Iterator[str]:
@@ -214,8 +215,6 @@ def _token_lengths(spec: KmerInput | BytePairInput, folder: Path, network: nn.Mo
         lengths[list(spec.singles)] = 1
         lengths[list(spec.prefix + spec.suffix)] = 0
     else:
-        from tokenizers import Tokenizer
-
         tokenizer = Tokenizer.from_str(spec.tokenizer)
         for token, number in tokenizer.get_vocab().items():
             bases = sum(letter in "ACGTN" for letter in token)

@@ -194,7 +194,7 @@ def scanner_tokens(spec: KmerInput | BytePairInput, sequence: str, source: str) 
         out = np.empty(
             (1, most_tokens(codes.shape[1], spec, tokenizer.num_special_tokens_to_add(is_pair=False))), dtype=np.int64
         )
-        byte_pair_encoder(tokenizer, spec, trim=False)(codes, out)
+        byte_pair_encoder(tokenizer, spec, source, trim=False)(codes, out)
         found = out[0][out[0] != NO_TOKEN].tolist()
         while found and found[-1] == spec.pad:
             found.pop()

@@ -161,6 +161,7 @@ def _trial(net: nn.Module, spec: ModelInput, window: int, path: Path) -> torch.S
     else:
         assert isinstance(spec, KmerInput)
         example = torch.full((2, token_count(window, spec)), spec.offset, dtype=torch.long)
+        example[0, 0] = max(spec.offset + 4**spec.k - 1, spec.unknown, *spec.prefix, *spec.suffix)
     try:
         with torch.inference_mode():
             return net(example).shape

@@ -50,15 +50,13 @@ def head_of(path: Path, config: dict[str, Any], settings: CheckpointSettings) ->
 
 
 def transformers_network(
-    path: Path, config: dict[str, Any], settings: CheckpointSettings, head: str | None = "", **changes: Any
+    path: Path, config: dict[str, Any], settings: CheckpointSettings, head: str | None, **changes: Any
 ) -> nn.Module:
     """The checkpoint's network in float32 with its head, ready for inference.
 
-    head: as `head_of` says by default. changes: to the settings of the checkpoint. `GenoscanError` for code that the
-    user has not trusted, for state-space models, and where weights are missing.
+    head: as of `head_of`. changes: to the settings of the checkpoint. `GenoscanError` for code that the user has not
+    trusted, for state-space models, and where weights are missing.
     """
-    if head == "":
-        head = head_of(path, config, settings)
     kind = " ".join([str(config.get("model_type", "")), *(config.get("architectures") or [])])
     if is_state_space(kind):
         raise refuse_state_space(str(path), kind.split()[-1])

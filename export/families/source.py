@@ -39,6 +39,7 @@ class CheckpointSettings:
     called: tuple[str, ...] = ()
     activation: Literal["sigmoid", "softmax", "identity"] | None = None
     threshold: float | None = None
+    score_range: tuple[float, float] | None = None
     strand: Literal["both", "forward", "symmetric"] | None = None
     max_unknown: float | None = None
     name: str | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 from tokenizers import Tokenizer
@@ -29,9 +30,15 @@ def open_tokenizer(spec: BytePairInput, source: str) -> Tokenizer:
     """
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     try:
-        tokenizer = Tokenizer.from_str(spec.tokenizer)
+        return _parsed(spec.tokenizer)
     except Exception as error:  # the library raises nothing more exact
         raise GenoscanError(f"{source}: wrong model card: input.tokenizer: {str(error)[:200]}") from None
+
+
+@lru_cache(maxsize=8)
+def _parsed(text: str) -> Tokenizer:
+    """Kept, as reading some thousand merges takes longer than using them."""
+    tokenizer = Tokenizer.from_str(text)
     tokenizer.no_truncation()
     tokenizer.no_padding()
     return tokenizer
@@ -44,11 +51,12 @@ def text_of(codes: np.ndarray, *, trim: bool) -> str:
 
 
 def byte_pair_encoder(
-    tokenizer: Tokenizer, spec: BytePairInput, *, trim: bool
+    tokenizer: Tokenizer, spec: BytePairInput, source: str, *, trim: bool
 ) -> Callable[[np.ndarray, np.ndarray], None]:
     """A function that fills ``out[:rows]``, int64 (at least rows, `most_tokens`), from codes uint8 (rows, window).
 
-    Each row's tokens are followed by ``spec.pad`` up to the next multiple, and that by `NO_TOKEN`.
+    Each row's tokens are followed by ``spec.pad`` up to the next multiple, and that by `NO_TOKEN`. A tokenizer that
+    makes more tokens than there are bases raises `GenoscanError` naming ``source``.
     """
     multiple = spec.pad_to_multiple_of
 
@@ -57,6 +65,8 @@ def byte_pair_encoder(
         out[: len(codes)] = NO_TOKEN
         for row, found in enumerate(tokenizer.encode_batch_fast(texts)):
             ids = found.ids
+            if len(ids) > out.shape[1]:
+                raise GenoscanError(f"{source}: wrong model card: input.tokenizer: makes more tokens than bases")
             out[row, : len(ids)] = ids
             out[row, len(ids) : -(-len(ids) // multiple) * multiple] = spec.pad
 

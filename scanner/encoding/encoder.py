@@ -123,7 +123,7 @@ def _byte_pairs(card: ModelCard, spec: BytePairInput) -> Encoder:
         "input_ids",
         np.dtype(np.int64),
         lambda window: (byte_pairs.most_tokens(window, spec, special),),
-        byte_pairs.byte_pair_encoder(tokenizer, spec, trim=card.task != "segmentation"),
+        byte_pairs.byte_pair_encoder(tokenizer, spec, f"model {card.name}", trim=card.task != "segmentation"),
         ragged=True,
         longest=spec.longest,
     )

@@ -100,13 +100,12 @@ def choose_device(wanted: str) -> str:
 def default_batch_size(device: str, card: ModelCard) -> int:
     """Windows in a batch: about 32 kb of sequence on a CPU (activations stay in the cache), 1 Mb on a GPU.
 
-    Of token models `_CPU_TOKENS` on a CPU. On a GPU at most 512 windows, as attention would take gigabytes, and a
-    quarter of that for byte pairs: a tile's windows of each length have batches of their own, the last of which is not
-    full.
+    Of token models `_CPU_TOKENS` on a CPU. On a GPU at most 512 windows, as attention would take gigabytes, and of byte
+    pairs 32 kb: a tile's windows of each length have batches of their own, the last of which is not full.
     """
     bases = 2**15 if device == "cpu" else 2**20
     if isinstance(card.input, BytePairInput):
-        bases = _CPU_TOKENS * _BASES_IN_A_PAIR if device == "cpu" else bases // 4
+        bases = _CPU_TOKENS * _BASES_IN_A_PAIR if device == "cpu" else 2**15
     elif isinstance(card.input, KmerInput) and device == "cpu":
         bases = _CPU_TOKENS * card.input.stride
     return min(max(1, bases // card.window), 512)

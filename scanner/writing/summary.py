@@ -8,7 +8,7 @@ from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-_REPORTED = ("numpy", "numba", "onnxruntime-gpu", "onnxruntime", "pyfaidx", "pysam")
+_REPORTED = ("numpy", "numba", "onnxruntime-gpu", "onnxruntime", "pyfaidx", "pysam", "tokenizers")
 
 
 def package_versions() -> dict[str, str]:

@@ -7,7 +7,8 @@ import pytest
 import torch
 from checkpoints import bases, kmer_words
 from commands import invoke
-from transformers import AutoModelForSequenceClassification, BertModel
+from tokenizers import Tokenizer, models, pre_tokenizers, processors
+from transformers import AutoModelForSequenceClassification, BertConfig, BertForMaskedLM, BertModel
 
 from genoscan.export.families import CheckpointSettings, open_checkpoint
 from genoscan.export.families.model_input import parse_input
@@ -70,6 +71,25 @@ def test_embeddings_of_byte_pairs_leave_padding_out(tmp_path):
     padded = torch.cat([tokens, torch.full((1, 5), 3)], dim=1)
     with torch.inference_mode():
         torch.testing.assert_close(source.network(padded), source.network(tokens), atol=1e-5, rtol=1e-5)
+
+
+def test_embeddings_of_a_language_model(tmp_path):
+    """As published: a head for masked tokens, which is left out, and no pooler, which is not asked for."""
+    folder = checkpoints.dnabert(tmp_path, head=None)
+    net = BertForMaskedLM(BertConfig.from_pretrained(folder)).eval()
+    net.save_pretrained(folder)
+    source = opened(folder, embeddings="cls")
+    tokens = checkpoints.tokens(folder, kmer_words(bases(60), 3))
+    with torch.inference_mode():
+        expected = net.bert(tokens).last_hidden_state[:, 0]
+        torch.testing.assert_close(source.network(tokens), expected)
+
+
+def test_thresholds_and_ranges(tmp_path):
+    card = opened(checkpoints.dnabert(tmp_path, num_labels=1), threshold=2, score_range=(-1.0, 6.0)).card
+    assert (card.calling.threshold, card.calling.extend, card.track.score_range) == (2, 2, (-1, 6))
+    with pytest.raises(UsageError, match=r"the card cannot be made: card\.track\.score_range: must rise"):
+        opened(tmp_path, score_range=(1.0, 1.0))
 
 
 def test_a_language_model_without_a_head_is_refused(tmp_path):
@@ -161,6 +181,12 @@ def test_a_network_without_a_tokenizer(tmp_path):
     assert source.card.input == parse_input(said)
 
 
+def test_tokens_that_the_network_does_not_know(tmp_path):
+    folder = checkpoints.dnabert(tmp_path)
+    with pytest.raises(GenoscanError, match="token 73 can come, and the network knows 69: "):
+        opened(folder, input="kmer:3:1,offset=10,unknown=1")
+
+
 def test_a_vocabulary_out_of_order_is_refused(tmp_path):
     folder = checkpoints.dnabert(tmp_path)
     words = (folder / "vocab.txt").read_text().split()
@@ -186,6 +212,18 @@ def test_byte_pairs_whose_tokenizer_is_said_to_be_berts(tmp_path):
     (folder / "tokenizer_config.json").write_text(json.dumps(config | {"tokenizer_class": "BertTokenizerFast"}))
     found = opened(folder).card.input
     assert json.loads(found.tokenizer)["model"] == json.loads(expected.tokenizer)["model"]
+
+
+def test_single_bases(tmp_path):
+    """A tokenizer of letters is read as 1-mers, which costs no tokenizer in the scan."""
+    folder = checkpoints.grover(tmp_path)
+    words = {"[UNK]": 0, "[CLS]": 1, "[SEP]": 2, "[PAD]": 3, "[MASK]": 4, "G": 5, "A": 6, "T": 7, "C": 8, "N": 9}
+    tokenizer = Tokenizer(models.WordLevel(words, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Split("", "isolated")
+    tokenizer.post_processor = processors.TemplateProcessing(single="$A [SEP]", special_tokens=[("[SEP]", 2)])
+    tokenizer.save(str(folder / "tokenizer.json"))
+    expected = KmerInput(k=1, stride=1, letters="GATC", offset=5, unknown=9, suffix=(2,))
+    assert opened(folder).card.input == expected
 
 
 def test_truncation_that_training_left_in_a_tokenizer_is_left_out(tmp_path):

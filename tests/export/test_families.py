@@ -1,9 +1,11 @@
 """Every family from its own files to a track: the judge is transformers' own tokenizer and forward pass."""
 
 import gzip
+import json
 
 import checkpoints
 import numpy as np
+import onnx
 import pytest
 import torch
 from checkpoints import bases, kmer_words
@@ -18,18 +20,13 @@ from transformers import (
 
 from genoscan.export.families import CheckpointSettings, open_checkpoint
 from genoscan.export.parity import tensors
+from genoscan.scanner.card import CARD_KEY
 from genoscan.scanner.inference.session import open_model, read_card
 from genoscan.training.nets.alibi_bert import AlibiBertForSequenceClassification
 from genoscan.training.nets.gated_esm import GatedEsmForSequenceClassification
 
 WINDOW, STEP = 90, 30
 CODES = {letter: code for code, letter in enumerate("ACGTN")}
-
-
-def gated(folder):
-    """The second version of the Nucleotide Transformer: gated units, rotary positions."""
-    more = {"position_embedding_type": "rotary", "add_bias_fnn": False, "token_dropout": False}
-    return checkpoints.nucleotide_transformer(folder, net=GatedEsmForSequenceClassification, **more)
 
 
 def as_it_is(sequence):
@@ -48,7 +45,11 @@ FAMILIES = {
         as_it_is,
         AutoModelForSequenceClassification,
     ),
-    "nucleotide-transformer-v2": (gated, as_it_is, GatedEsmForSequenceClassification),
+    "nucleotide-transformer-v2": (
+        checkpoints.nucleotide_transformer_v2,
+        as_it_is,
+        GatedEsmForSequenceClassification,
+    ),
     "grover": (checkpoints.grover, as_it_is, AutoModelForSequenceClassification),
     "dnabert-2": (checkpoints.dnabert2, as_it_is, AlibiBertForSequenceClassification),
 }
@@ -166,6 +167,22 @@ def test_no_window_is_filled_up_to_the_networks_length(family):
     if card.input.kind == "byte-pair":
         assert tensor.shape[1] % 8 == 0
         assert tensor.shape[1] < 70
+
+
+def test_windows_of_more_tokens_than_the_network_reads_are_skipped(family, tmp_path):
+    """Every second base is unknown, so that each base is a token by itself."""
+    name, *_, output = family
+    if name in OVERLAPPING:
+        pytest.skip("every window has as many tokens")
+    card = read_card(output)
+    spec, model = card.input.model_copy(update={"longest": 64}), onnx.load(output)
+    onnx.helper.set_model_props(model, {CARD_KEY: card.model_copy(update={"input": spec}).to_json()})
+    onnx.save(model, tmp_path / "m.onnx")
+    genome = write(tmp_path, f">c\n{bases(180, 3)}{'ANCNGNTN' * 45}\n".encode())
+    scan_file(genome, tmp_path / "m.onnx", tmp_path / "out.bedgraph", format="bedgraph")
+    summary = json.loads((tmp_path / "out.bedgraph.json").read_text())
+    assert max(end for _, end, _ in scores_of(tmp_path / "out.bedgraph", "c")) < 280
+    assert summary["counts"]["skipped_windows"] >= 10
 
 
 @pytest.mark.data

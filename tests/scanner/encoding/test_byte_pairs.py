@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from tokenizers import Tokenizer, models, processors
+from tokenizers import Tokenizer, models, normalizers, processors
 
 from genoscan.scanner.card import BytePairInput, Calling, ModelCard, Output
 from genoscan.scanner.encoding.encoder import encoder, row_lengths, rows_by_length
@@ -110,6 +110,14 @@ def test_the_library_s_own_threads_are_off_unless_asked_for():
             [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60
         )
         assert found.stdout.strip() == expected, found.stderr
+
+
+def test_a_tokenizer_that_makes_more_tokens_than_bases_is_named():
+    tokenizer = Tokenizer.from_str(tokenizer_json())
+    tokenizer.normalizer = normalizers.Replace("T", "ACAGACAGACAG")
+    spec = BytePairInput(tokenizer=tokenizer.to_str(), pad=0)
+    with pytest.raises(GenoscanError, match=r"^model toy: .*input\.tokenizer: makes more tokens than bases"):
+        encoded(card().model_copy(update={"input": spec}), "T" * 12)
 
 
 @pytest.mark.parametrize("text", ["{}", "not JSON", '{"model": 3}'])
