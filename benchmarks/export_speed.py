@@ -6,15 +6,16 @@ Windows a second of a BERT in the TissueBERT configuration (19.2 M parameters, 1
 (86 M, 512 tokens), both of export_checkpoints.py, run as
 
 - loop: the loop that people write: a tokenizer call a window, eager PyTorch in float32;
-- torch: PyTorch at its best: tokens made beforehand; the best of eager and compiled, float32 and bfloat16, three
-batches; - session fp32, session int8: a bare ONNX Runtime session on the exported file; the best of five batches and
-  of two ways to use the threads;
+- torch: PyTorch at its best: tokens made beforehand; the best of eager and compiled, float32 and bfloat16, three sizes
+  of a batch;
+- session fp32, session int8: a bare ONNX Runtime session on the exported file; the best of five batches and of two ways
+  to use the threads;
 - scan fp32, scan int8: the whole command `genoscan scan`, from FASTA to BED, less its start-up.
 
 Every way is measured in each round, one after the other, and its best round counts. Labels of the int8 model are
-compared with PyTorch's on sequence of the kinds that its head knows, on windows that it was not calibrated on. "overlap" scans the same genome with a network of
-convolutions (windows of 1,000 bases, 100 bases apart), window by window and as an export whose windows share their
-work.
+compared with PyTorch's on sequence of the kinds that its head knows, on windows that it was not calibrated on.
+"overlap" scans the same genome with a network of convolutions (windows of 1,000 bases, 100 bases apart), window by
+window and as an export whose windows share their work.
 
 The machine must be idle. About 15 minutes on two cores; --quick tries everything on small networks in one or two.
 """

@@ -39,10 +39,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from gpu_bench import Bench
-from gpu_graph_sections import changing_shapes, parity, placement, session, variants
+from gpu_graph_sections import changing_shapes, matrix_rate, parity, placement, session, variants
 from gpu_machine import gpu_memory_mb, load_cuda_libraries, machine, missing_gpu
 from gpu_measure import Json, attempt
-from gpu_models import BATCHES, PRECISIONS, SMALL_BATCHES, TENSORRT_BATCHES, prepare
+from gpu_models import BATCHES, PRECISIONS, SMALL_BATCHES, TENSORRT_BATCHES, for_tensorrt, prepare
 from gpu_scan_sections import encoding, reading, scan, scan_by_default, tracks
 
 from genoscan.scanner.inference.devices import PROVIDER_OF
@@ -51,10 +51,11 @@ WHOLE_LIMIT, PREPARE_LIMIT, MODEL_LIMIT = 460.0, 90.0, 170.0
 """Seconds for everything, for making the models, and at most for one model on one provider."""
 
 SECTIONS = (
-    placement, parity, session, encoding, reading, scan, tracks, variants, changing_shapes, scan_by_default,
+    placement, parity, session, matrix_rate, encoding, reading, scan, tracks, variants, changing_shapes,
+    scan_by_default,
 )  # fmt: skip
 
-TENSORRT_SECTIONS = (parity, session, encoding, reading, scan, tracks)
+TENSORRT_SECTIONS = (parity, session, matrix_rate, encoding, reading, scan, tracks)
 """Those that need one batch size: TensorRT builds an engine for each, and that takes a minute."""
 
 
@@ -108,6 +109,7 @@ def table(result: Json) -> str:
         "labels": ("parity", "label_agreement", "{:.5f}"),
         "batch": ("session", "chosen_batch_size", "{}"),
         "session": ("session", "mb_per_second", "{:.2f}"),
+        "of matrix": ("matrix_rate", "share_of_matrix_rate", "{:.0%}"),
         "encode": ("encoding", "mb_per_second", "{:.2f}"),
         "read": ("reading", "mb_per_second", "{:.0f}"),
         "scan": ("scan", "mb_per_second", "{:.2f}"),
@@ -166,8 +168,11 @@ def run_task(settings: argparse.Namespace) -> None:
         return
     stem, provider = settings.task.split(":")
     model = stem.rsplit("-", 1)[0]
+    path = settings.folder / f"{stem}.onnx"
+    if provider == "tensorrt" and for_tensorrt(path).exists():
+        path = for_tensorrt(path)
     bench = Bench(
-        path=settings.folder / f"{stem}.onnx",
+        path=path,
         reference=settings.folder / f"{model}-fp32.onnx",
         device=provider,
         genome=settings.genome or settings.folder / "genome.fa",

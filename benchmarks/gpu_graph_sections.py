@@ -17,6 +17,7 @@ from genoscan.scanner.inference.engines import engine_cache
 from genoscan.scanner.inference.session import open_model
 
 SWEEP_THREADS = 4
+MATRIX = 8192
 VARIANTS = {
     "as in a scan": {},
     "TF32": {"use_tf32": "1"},
@@ -114,6 +115,54 @@ def session_point(bench: Bench, rows: int | None, threads: int, seconds: float) 
         "milliseconds_a_batch": 1000 * threads / runs,
         "gpu_memory_mb": gpu_memory_mb(),
     }
+
+
+def matrix_rate(bench: Bench) -> Json:
+    """Multiply-adds a second of a large matrix product in the model's precision, on the device alone; and, where the
+    model's own are known, what share of that rate the session of `session` reaches."""
+    half = bench.card.provenance.precision == "fp16"
+    size = MATRIX if bench.device != "cpu" else MATRIX // 16
+    model, values = matrix_product(size, np.float16 if half else np.float32)
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    device = "cpu" if bench.device == "cpu" else "cuda"  # TensorRT would only add the time to build an engine
+    providers = provider_options(
+        device, half=half, input_name="x", smallest=(size, size), largest=(size, size), engine_folder=""
+    )
+    running = onnxruntime.InferenceSession(model, options, providers=providers, enable_fallback=0)
+    binding = running.io_binding()
+    binding.bind_ortvalue_input("x", onnxruntime.OrtValue.ortvalue_from_numpy(values, device, 0))
+    binding.bind_output("y", device, 0)
+    rate = best_rate(lambda _: running.run_with_iobinding(binding), 1, bench.seconds / 5) * size**3
+    found: Json = {"multiply_adds_per_second": rate, "matrix": size}
+    products = bench.products_a_window
+    windows = max((one.get("windows_per_second", 0.0) for one in points(bench)), default=0.0)
+    if products and windows:
+        found |= {"products_a_window": products, "share_of_matrix_rate": windows * products / rate}
+    return found
+
+
+def points(bench: Bench) -> list[Json]:
+    """What `session` measured, point by point."""
+    measured = bench.results.get("session", {})
+    return [*measured.get("by_batch_size", {}).values(), *measured.get("by_threads", {}).values()]
+
+
+def matrix_product(size: int, dtype: type) -> tuple[bytes, np.ndarray]:
+    """A model that multiplies x (size, size) by a constant, and an x."""
+    from onnx import helper, numpy_helper
+
+    values = np.random.default_rng(0).standard_normal((size, size)).astype(dtype)
+    kind = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
+    graph = helper.make_graph(
+        [helper.make_node("MatMul", ["x", "w"], ["y"])],
+        "product",
+        [helper.make_tensor_value_info("x", kind, [size, size])],
+        [helper.make_tensor_value_info("y", kind, [size, size])],
+        [numpy_helper.from_array((values / size).astype(dtype), "w")],
+    )
+    opsets = [helper.make_opsetid("", 20)]
+    return helper.make_model(graph, opset_imports=opsets, ir_version=10).SerializeToString(), values
 
 
 def variants(bench: Bench) -> Json:

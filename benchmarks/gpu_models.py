@@ -16,8 +16,10 @@ from genoscan.training.data.demo import fasta_record
 from genoscan.training.data.simulate import RepeatSimulation, random_table, simulate
 
 PRECISIONS = ("fp32", "fp16")
-BATCHES = {"repeats": (8, 16, 32, 64, 128), "kmer-bert": (32, 64, 128, 256, 512)}
+BATCHES = {"repeats": (8, 16, 32, 64, 128), "kmer-bert": (64, 128, 256, 512, 1024, 2048)}
 SMALL_BATCHES, TENSORRT_BATCHES = (1, 2), (64,)
+WHOLE, LITTLE = (512, 6, 8), (32, 2, 4)
+"""Width, layers and heads of the k-mer BERT, and of the one that the script is tried with."""
 
 
 def bert_card(window: int) -> ModelCard:
@@ -82,16 +84,29 @@ def bert(width: int, layers: int, heads: int, tokens: int, outputs: int):
 def write_bert(path: Path, small: bool) -> Json:
     import torch
 
+    from genoscan.export.fusion import fuse_attention
     from genoscan.export.precision import set_metadata
     from genoscan.export.tracing import to_onnx
 
     card = bert_card(30 if small else 150)
-    width, layers, heads = (32, 2, 4) if small else (512, 6, 8)
+    width, layers, heads = LITTLE if small else WHOLE
     network = bert(width, layers, heads, card.window, len(card.output.names))
     example = torch.full((2, card.window), 5, dtype=torch.int64)
     model = to_onnx(network, example, {0: "batch"}, "input_ids")
-    path.write_bytes(set_metadata(model, {CARD_KEY: card.to_json()}).SerializeToString())
+    for place, graph in ((path, fuse_attention(model)), (for_tensorrt(path), model)):
+        place.write_bytes(set_metadata(graph, {CARD_KEY: card.to_json()}).SerializeToString())
     return {"parameters": sum(one.numel() for one in network.parameters())}
+
+
+def bert_products(tokens: int) -> int:
+    """Multiply-adds of the matrix products of a window of so many tokens: `WHOLE`, or `LITTLE` for its 30 tokens."""
+    width, layers, _ = LITTLE if tokens == 30 else WHOLE
+    return layers * (12 * width**2 * tokens + 2 * width * tokens**2)
+
+
+def for_tensorrt(path: Path) -> Path:
+    """Where the same model lies in standard ONNX, if it has operators that are ONNX Runtime's own."""
+    return path.with_suffix(".tensorrt.onnx")
 
 
 def write_repeats(path: Path, name: str) -> Json:
@@ -167,6 +182,9 @@ def prepare(settings: argparse.Namespace, folder: Path, save: Callable[[Json], N
             done[path["fp32"].stem] = attempt(lambda: write_bert(path["fp32"], settings.small))  # noqa: B023
         bundled = settings.repeats if model == "repeats" else None
         done[path["fp16"].stem] = attempt(lambda: write_fp16(path["fp16"], path["fp32"], bundled))  # noqa: B023
+        twins = {precision: for_tensorrt(one) for precision, one in path.items()}
+        if twins["fp32"].exists():
+            done[twins["fp16"].stem] = attempt(lambda: write_fp16(twins["fp16"], twins["fp32"]))  # noqa: B023
         save(done)
     if settings.genome is None:
         done["genome"] = attempt(lambda: write_genome(folder / "genome.fa", 400_000 if settings.small else 256_000_000))

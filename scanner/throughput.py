@@ -96,8 +96,8 @@ def measure(model: Model, genome: Genome, threads: int | None, seconds: float, r
 def best_batch_size(
     open_with: Callable[[int], Model], seconds: float, most: int = MOST_WINDOWS
 ) -> tuple[int, dict[int, float]]:
-    """The smallest batch that is nearly the fastest, and windows a second by batch size, for a device whose speed depends
-    on it. ``open_with``: opens the model for batches of that many windows.
+    """The smallest batch that is nearly the fastest, and windows a second by batch size, for a device whose speed
+    depends on it. ``open_with``: opens the model for batches of that many windows.
 
     Sizes double from 8 on until one brings nothing, or the device's memory ends (`GenoscanError` of the first one is
     raised).

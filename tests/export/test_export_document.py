@@ -65,6 +65,7 @@ def kmer_net():
 MAKERS = {
     "my-checkpoint": checkpoints.dnabert2,
     "dnabert6-promoters": lambda folder: checkpoints.dnabert(folder, 6, max_position_embeddings=512),
+    "dnabert-promoters": lambda folder: checkpoints.dnabert(folder, max_position_embeddings=512),
     "tissue-bert": lambda folder: checkpoints.dnabert(
         folder, num_labels=39, id2label=TISSUES, max_position_embeddings=150
     ),
@@ -92,12 +93,14 @@ def folder(tmp_path_factory):
 @pytest.mark.parametrize("words", COMMANDS, ids=lambda words: " ".join(words)[:60])
 def test_examples_run(words, folder, monkeypatch):
     monkeypatch.chdir(folder)
+    if "tensorrt" in words:
+        pytest.skip("needs TensorRT")
     if words[1] == "export" and not Path(words[2]).exists():
         MAKERS[words[2]](folder / words[2])
     result = invoke(*words[1:], *(["--device", "cpu", "-t", 1] if words[1] == "scan" else []))
     assert result.exit_code == 0, result.stderr
-    output = Path(words[words.index("-o") + 1])
-    assert output.stat().st_size > 0
+    if "-o" in words:
+        assert Path(words[words.index("-o") + 1]).stat().st_size > 0
 
 
 def test_the_embeddings_example_runs(folder, monkeypatch):

@@ -2,6 +2,7 @@
 
 import sys
 from collections import Counter
+from contextlib import suppress
 from types import SimpleNamespace
 
 import checkpoints
@@ -153,7 +154,7 @@ def test_attention_is_as_it_was_after_tracing(tmp_path):
     source = open_checkpoint(bert(tmp_path / "c"), SETTINGS)
     configs = [one.config for one in source.network.modules() if hasattr(one, "config")]
     before = [config._attn_implementation for config in configs]
-    with pytest.raises(RuntimeError), plain_attention(source.network):
+    with suppress(RuntimeError), plain_attention(source.network):
         assert {config._attn_implementation for config in configs} == {"genoscan"}
         raise RuntimeError
     assert [config._attn_implementation for config in configs] == before
