@@ -112,7 +112,7 @@ def test_a_window_s_score_does_not_depend_on_its_batch(checkpoint, tmp_path):
 def test_what_stays_float_is_said_and_on_the_card(checkpoint, tmp_path, monkeypatch):
     chosen = {}
 
-    def first_two(quantized, model, *_):
+    def first_two(_quantized, model, *_):
         chosen["names"] = tuple(layers(model)[:2])
         return chosen["names"]
 
