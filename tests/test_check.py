@@ -50,7 +50,6 @@ def test_the_scores_of_a_genome_s_first_known_window(exported, tmp_path):
 
 
 def test_a_model_that_is_no_longer_its_checkpoint(exported, tmp_path):
-    checkpoint, _ = exported
     other = checkpoints.dnabert(tmp_path / "other", initializer_range=0.1)
     result = invoke("check", exported[1], "--against", other, "--device", "cpu", "--compared", 4)
     assert result.exit_code == 1

@@ -112,7 +112,7 @@ def test_a_window_s_score_does_not_depend_on_its_batch(checkpoint, tmp_path):
 def test_what_stays_float_is_said_and_on_the_card(checkpoint, tmp_path, monkeypatch):
     chosen = {}
 
-    def first_two(quantized, model, *_):
+    def first_two(_quantized, model, *_):
         chosen["names"] = tuple(layers(model)[:2])
         return chosen["names"]
 
@@ -125,7 +125,7 @@ def test_what_stays_float_is_said_and_on_the_card(checkpoint, tmp_path, monkeypa
 
 
 def test_int8_that_does_not_agree_names_a_layer(checkpoint, tmp_path):
-    with pytest.raises(GenoscanError, match="does not agree with .*layer .* adds most to the difference"):
+    with pytest.raises(GenoscanError, match=r"does not agree with .*layer .* adds most to the difference"):
         export_model(checkpoint, tmp_path / "m.onnx", "int8", limits=Limits(mean=1e-9), windows=4, settings=SETTINGS)
     assert not (tmp_path / "m.onnx").exists()
 

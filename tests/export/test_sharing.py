@@ -140,7 +140,7 @@ def test_the_opposite_strand_is_scored_by_the_same_windows(export):
 
 
 def test_padding_is_said_and_judged(export, tmp_path):
-    with pytest.raises(GenoscanError, match="does not agree with .*largest difference"):
+    with pytest.raises(GenoscanError, match=r"does not agree with .*largest difference"):
         export("padded", True)
     assert not (tmp_path / "padded.True.onnx").exists()
     _, report = export("padded", True, limits=Limits(largest=0.1))
