@@ -11,7 +11,7 @@ from numba import njit
 from .fit import fit_segment
 from .measures import composition, percent
 from .satellites import Satellites, find_satellite
-from .segments import WINDOW, split_long, split_window
+from .segments import WINDOW, outermost, split_long, split_window
 from .unit import same_unit
 
 SEGMENT = np.dtype(
@@ -182,11 +182,16 @@ def annotate_span(
             borders, found, _ = split_window(sequence)
         else:
             borders, found = split_long(sequence)
-        for part in range(borders.shape[0] - 1):
+        first, last = outermost(sequence, borders, found, min_length)
+        if not begins:
+            first = 0
+        if not stops:
+            last = borders.shape[0] - 1
+        for part in range(first, last):
             bases = sequence[borders[part] : borders[part + 1]]
-            first, last = part == 0, part == borders.shape[0] - 2
-            start, end, unit, counts = fit_segment(bases, found[part], begins and first, stops and last, confidence)
-            if first and last and end - start < min_length:
+            outer = begins and part == first, stops and part == last - 1
+            start, end, unit, counts = fit_segment(bases, found[part], *outer, confidence)
+            if last - first == 1 and end - start < min_length:
                 continue
             bases = bases[start:end]
             p = unit.shape[0]

@@ -38,6 +38,10 @@ MIXED, MIXED_COPIES = 0.8, 8
 """A unit of this many copies or more that matches in no more than this share of the columns, and nowhere worse than
 elsewhere, may be a mixture of two: the unit of the second half is then looked at instead."""
 
+ALONE_BITS = 20.0
+"""Bits that the first or last segment of a compound call must save by its own unit to be one. What saves less is what
+scores that fade out have added to the repeat beside it."""
+
 MOST = 64
 """Most segments of a window."""
 
@@ -246,3 +250,25 @@ def split_long(codes):
         place = end
     borders[size] = n
     return borders[: size + 1], units[1:]
+
+
+@njit(nogil=True, cache=True)
+def outermost(codes, borders, units, min_length):
+    """(first, last): the segments of a call without those at its ends that are no repeats, [first, last).
+
+    codes: uint8[n]; borders and units as of `split_window`. A segment at an end must have ``min_length`` bases and save
+    ALONE_BITS; the last one that is left need not.
+    """
+    first, last = 0, borders.shape[0] - 1
+    while last - first > 1 and not _stands_alone(codes[borders[first] : borders[first + 1]], units[first], min_length):
+        first += 1
+    while last - first > 1 and not _stands_alone(codes[borders[last - 1] : borders[last]], units[last - 1], min_length):
+        last -= 1
+    return first, last
+
+
+@njit(nogil=True, cache=True)
+def _stands_alone(codes, unit, min_length):
+    if codes.shape[0] > WINDOW:
+        return True
+    return codes.shape[0] >= min_length and saved_bits(align(codes, unit)[1], unit.shape[0]) >= ALONE_BITS
