@@ -109,7 +109,7 @@ def annotate(
         if end - begin <= SPAN:
             codes = np.ascontiguousarray(read(begin, end))
             places = starts[first:last] - begin, ends[first:last] - begin
-            rows, units = annotate_span(codes, *places, *library, min_length, confidence)
+            rows, units = annotate_span(codes, *places, *library, min_length, confidence, True, True)
         else:
             rows, units = annotate_giant(read, begin, end, library, confidence)
         rows["call"] += first
@@ -167,7 +167,7 @@ def _join(found) -> Annotation:
 
 @njit(nogil=True, cache=True)
 def annotate_span(
-    codes, starts, ends, rings, bounds, owners, words, holders, min_length, confidence, begins=True, stops=True
+    codes, starts, ends, rings, bounds, owners, words, holders, min_length, confidence, begins, stops
 ):
     """(SEGMENT rows with positions from the span's start, codes of their units one behind the other).
 
