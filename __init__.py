@@ -3,13 +3,14 @@
 from .scanner.compiled import provide_cache_folder
 
 __version__ = "0.1.0"
-__all__ = ["Call", "GenoscanError", "ModelCard", "load_model", "scan", "scan_arrays"]
+__all__ = ["Call", "GenoscanError", "ModelCard", "load_model", "predict", "scan", "scan_arrays"]
 
 _HOMES = {
     "Call": (".scanner.scan", "Call"),
     "GenoscanError": (".scanner.errors", "GenoscanError"),
     "ModelCard": (".scanner.card", "ModelCard"),
     "load_model": (".scanner.inference.session", "open_model"),
+    "predict": (".scanner.predict", "predict"),
     "scan": (".scanner.scan", "scan"),
     "scan_arrays": (".scanner.scan", "scan_arrays"),
 }

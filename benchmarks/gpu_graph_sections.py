@@ -12,7 +12,8 @@ from gpu_measure import Json, attempt, best_rate
 
 from genoscan.export.parity import activate, difference, sample_windows, scored_places
 from genoscan.scanner.encoding.encoder import encoder
-from genoscan.scanner.inference.devices import engine_cache, provider_options
+from genoscan.scanner.inference.devices import provider_options
+from genoscan.scanner.inference.engines import engine_cache
 from genoscan.scanner.inference.session import open_model
 
 SWEEP_THREADS = 4

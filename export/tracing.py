@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import logging
 import warnings
+from collections import Counter
 from collections.abc import Iterator
 
 import onnx
 import torch
 from torch import Tensor, nn
 
+from .attention import plain_attention
+
 OPSET = 20
 IR_VERSION = 10
 """What ONNX Runtime 1.20 reads."""
+_SCOPES = "pkg.torch.onnx.name_scopes"
 
 
 def to_onnx(network: nn.Module, example: Tensor, dynamic: dict[int, str], input_name: str) -> onnx.ModelProto:
@@ -23,7 +28,7 @@ def to_onnx(network: nn.Module, example: Tensor, dynamic: dict[int, str], input_
     The model says nothing of the machine that made it, and the same network gives the same bytes.
     """
     network = network.eval().requires_grad_(False)
-    with _quiet(), torch.no_grad():
+    with _quiet(), torch.no_grad(), plain_attention(network):
         program = torch.onnx.export(
             network,
             (example,),
@@ -36,8 +41,22 @@ def to_onnx(network: nn.Module, example: Tensor, dynamic: dict[int, str], input_
         )
     model = program.model_proto
     model.ir_version = min(model.ir_version, IR_VERSION)
+    name_nodes(model)
     strip_traces(model)
     return model
+
+
+def name_nodes(model: onnx.ModelProto) -> None:
+    """Name nodes after the modules that they come from (``encoder.layer.0.output.dense/MatMul``), for messages that
+    name a layer; the exporter notes those among its traces. A number behind tells a module's nodes of one kind
+    apart."""
+    seen: Counter[str] = Counter()
+    for node in model.graph.node:
+        noted = next((entry.value for entry in node.metadata_props if entry.key == _SCOPES), "[]")
+        modules = [one for one in ast.literal_eval(noted)[:-1] if one]  # the last is the node's own name
+        name = f"{modules[-1]}/{node.op_type}" if modules else node.op_type
+        seen[name] += 1
+        node.name = name if seen[name] == 1 else f"{name}.{seen[name]}"
 
 
 def strip_traces(model: onnx.ModelProto) -> None:

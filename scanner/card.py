@@ -40,6 +40,10 @@ class KmerInput(_Part):
 
     A token is ``offset`` plus the k-mer's rank with ``letters`` as digits, first base most significant. A k-mer
     with an unknown base is the token ``unknown``. ``prefix`` and ``suffix`` (CLS, SEP) stand around each window.
+
+    With ``singles``, as the Nucleotide Transformer has it, k-mers stand side by side from the left as long as they are
+    whole and known; every base at which none begins is a token by itself. Then the number of tokens depends on where
+    unknown bases are, and those at a window's ends are left out (not for segmentation).
     """
 
     kind: Literal["kmer"] = "kmer"
@@ -52,6 +56,25 @@ class KmerInput(_Part):
     unknown: Token
     prefix: tuple[Token, ...] = ()
     suffix: tuple[Token, ...] = ()
+    singles: tuple[Token, Token, Token, Token, Token] | None = Field(
+        default=None, description="tokens of a single A, C, G, T and unknown base, for stride k"
+    )
+    longest: int | None = Field(default=None, gt=0, description="most tokens that the model can read, with singles")
+
+
+class BytePairInput(_Part):
+    """Byte-pair tokens: one tensor int64 (batch, tokens), of as many tokens as the windows need.
+
+    ``tokenizer`` is a tokenizer.json of the `tokenizers` library, which adds the special tokens too. A window's tokens
+    are filled up with ``pad`` to a multiple of ``pad_to_multiple_of``; the model itself must mask those. Unknown bases
+    at a window's ends are left out (not for segmentation), the others are the letter N.
+    """
+
+    kind: Literal["byte-pair"] = "byte-pair"
+    tokenizer: str = Field(min_length=2, repr=False)
+    pad: Token
+    pad_to_multiple_of: int = Field(default=8, ge=1, le=4096)
+    longest: int | None = Field(default=None, gt=0, description="most tokens that the model can read")
 
 
 class NucleotideInput(_Part):
@@ -61,7 +84,12 @@ class NucleotideInput(_Part):
     layout: Literal["one-hot", "codes"] = "one-hot"
 
 
-ModelInput = Annotated[SpectrumInput | KmerInput | NucleotideInput, Field(discriminator="kind")]
+def ragged(spec: _Part) -> bool:
+    """Whether windows of the same size make different numbers of tokens."""
+    return isinstance(spec, BytePairInput) or (isinstance(spec, KmerInput) and spec.singles is not None)
+
+
+ModelInput = Annotated[SpectrumInput | KmerInput | BytePairInput | NucleotideInput, Field(discriminator="kind")]
 
 
 class Output(_Part):
@@ -105,6 +133,15 @@ class Provenance(_Part):
     code_version: str = ""
     date: str = ""
     precision: Literal["fp32", "fp16", "int8"] = "fp32"
+    attention: Literal["none", "fused", "unfused"] = Field(
+        default="none",
+        description="fused: one operator of ONNX Runtime's own; unfused: standard ONNX",
+    )
+    float_layers: tuple[str, ...] = Field(default=(), description="what a lower precision left in float32")
+    scored_window: int | None = Field(
+        default=None, gt=0, description="bases of the windows whose scores the bins have, where windows share work"
+    )
+    versions: dict[str, str] = Field(default={}, description="opset and packages that it was exported with")
     parity: dict[str, float] = {}
 
 
@@ -163,6 +200,10 @@ class ModelCard(_Part):
             require(whole, "shortest_window", "must be the window divided by a power of two")
             bins = self.shortest_window % self.output.bin == 0
             require(bins, "shortest_window", "must be a multiple of output.bin")
+        if isinstance(self.input, KmerInput) and self.input.singles is not None:
+            require(self.input.stride == self.input.k, "input.singles", "are for k-mers side by side: stride must be k")
+        if ragged(self.input):
+            require(self.shortest_window is None, "shortest_window", "is not for inputs of varying length")
         if isinstance(self.input, SpectrumInput):
             smallest = self.shortest_window or self.window
             require(smallest % 16 == 0, "window", "must be a multiple of 16 bases for a spectrum")

@@ -18,6 +18,7 @@ from .calling.levels import LEVEL, find_levels
 from .card import ModelCard
 from .encoding.nucleotides import reverse_complement
 from .errors import Interrupted
+from .inference.batching import batches
 from .inference.session import Model
 from .inference.stitch import NO_SCORE, clear_unknown, fixed_scores, stitch
 from .reading.sequence import TileSequence, gather, unknown_bases
@@ -28,8 +29,9 @@ class Found(NamedTuple):
     """What a model finds in a tile.
 
     found: RUN or LEVEL array in genome order.
-    windows, skipped: how many the model has read, and how many it was spared as they hold too many N. One that scores
-        bases on both sides of a cut counts in the tile before the cut, so that sums do not depend on the tiles.
+    windows, skipped: how many the model has read, and how many it was spared as they hold too many N, or more tokens
+        than it can read. One that scores bases on both sides of a cut counts in the tile before the cut, so that sums
+        do not depend on the tiles.
     """
 
     found: np.ndarray
@@ -74,12 +76,14 @@ def _scan(
     windows = windows_of(model.card, tile)
     wanted = _worth_scoring(model.card, windows, sequence)
     pieces = [np.empty(0, dtype)]
+    read = wanted.copy()
     if wanted.any():
         for _, backward in STRANDS[model.card.strand]:
-            scores = _scores(model, sequence, windows, wanted, backward, stop, lowest)
+            scores, unread = _scores(model, sequence, windows, wanted, backward, stop, lowest)
+            read[unread] = False
             clear_unknown(scores, windows.bins, sequence, tile.lengths, model.card.max_unknown)
             pieces.extend(found(scores, backward, windows.bins))
-    counted = wanted[~windows.repeated]
+    counted = read[~windows.repeated]
     return Found(np.concatenate(pieces), int(counted.sum()), int((~counted).sum()))
 
 
@@ -101,28 +105,29 @@ def _scores(
     backward: bool,
     stop: threading.Event,
     lowest: int,
-) -> np.ndarray:
-    """Fixed-point scores int32 (outputs, bins) of the tile's bins, NO_SCORE where no wanted window scores.
-    Those below ``lowest`` need not be right.
+) -> tuple[np.ndarray, np.ndarray]:
+    """Fixed-point scores int32 (outputs, bins) of the tile's bins, NO_SCORE where no wanted window scores, and the
+    numbers of wanted windows that have too many tokens for the model. Scores below ``lowest`` need not be right.
 
     Windows of one size share batches of one fixed shape.
     """
     output = model.card.output
     scores = np.full((len(output.names), windows.borders[-1]), NO_SCORE, dtype=np.int32)
+    unread = [np.empty(0, dtype=np.int64)]
+
+    def fill(chosen: np.ndarray, codes: np.ndarray) -> None:
+        gather(sequence, windows, chosen, codes)
+        if backward:
+            codes[:] = reverse_complement(codes)
+
     for size in np.unique(windows.sizes[wanted]).tolist():
         queue = np.flatnonzero(wanted & (windows.sizes == size))
-        rows = model.rows(size)
-        codes = np.empty((rows, size), dtype=np.uint8)
-        tensor = np.empty((rows, *model.encoder.window_shape(size)), dtype=model.encoder.dtype)
-        for begin in range(0, len(queue), rows):
+        for chosen, tensor in batches(model.encoder, queue, size, model.rows(size), fill):
             if stop.is_set():
                 raise Interrupted
-            chosen = queue[begin : begin + rows]
-            filled = codes[: len(chosen)]
-            gather(sequence, windows, chosen, filled)
-            model.encoder.encode(reverse_complement(filled) if backward else filled, tensor)
-            if begin == 0:
-                tensor[len(chosen) :] = tensor[0]  # never rows of zeros, which no window of bases may give
+            if tensor is None:
+                unread.append(chosen)
+                continue
             outputs = model.run(tensor)[: len(chosen)]
             stitch(fixed_scores(outputs, output.activation, lowest), windows, chosen, backward, scores)
-    return scores
+    return scores, np.concatenate(unread)

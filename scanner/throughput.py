@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from .encoding.encoder import rows_by_length
 from .encoding.nucleotides import reverse_complement
 from .inference.devices import available_threads
 from .inference.session import Model
@@ -66,7 +67,7 @@ def measure(model: Model, genome: Genome, threads: int | None, seconds: float, r
     """
     threads = threads or available_threads()
     batches = _batches(model, genome)
-    tensors = [_tensor(model, codes) for codes in batches]
+    tensors = [_tensors(model, codes) for codes in batches]
     passes = 2 if model.card.strand == "both" else 1
     per_batch = model.batch_size * model.card.step / passes
     shortest = seconds / rounds
@@ -76,7 +77,8 @@ def measure(model: Model, genome: Genome, threads: int | None, seconds: float, r
         model.encoder.encode(reverse_complement(codes) if passes == 2 else codes, _scratch(model))
 
     def run_one(number: int) -> None:
-        model.run(tensors[number % len(tensors)])
+        for tensor in tensors[number % len(tensors)]:
+            model.run(tensor)
 
     session = max(_rate(run_one, threads, shortest) for _ in range(rounds)) * per_batch / 1e6
     encoding = max(_rate(encode_one, threads, shortest) for _ in range(rounds)) * per_batch / 1e6
@@ -120,10 +122,11 @@ def _scratch(model: Model) -> np.ndarray:
     return _local.tensor
 
 
-def _tensor(model: Model, codes: np.ndarray) -> np.ndarray:
+def _tensors(model: Model, codes: np.ndarray) -> list[np.ndarray]:
+    """The input of a batch of windows; where windows differ in length, one tensor for each length."""
     tensor = np.empty((len(codes), *model.encoder.window_shape(codes.shape[1])), dtype=model.encoder.dtype)
     model.encoder.encode(codes, tensor)
-    return tensor
+    return [rows for _, rows in rows_by_length(model.encoder, tensor)]
 
 
 def _rate(work: Callable[[int], None], threads: int, seconds: float) -> float:

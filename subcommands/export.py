@@ -2,9 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import click
 
 from .guard import guarded
+from .messages import say
+
+_CARD_OPTIONS = (
+    click.option("--input", metavar="KIND", help="kmer:K:STRIDE, one-hot, one-hot:last (bases before channels), codes; "
+                 "what the checkpoint's tokenizer does not say [default: as its tokenizer]."),
+    click.option("--window", type=click.IntRange(1), metavar="BASES",
+                 help="What the network reads at once: as in its training [default: by family]."),
+    click.option("--step", type=click.IntRange(1), metavar="BASES",
+                 help="Bases in a window's middle that it scores [default: the whole window]."),
+    click.option("--bin", type=click.IntRange(1), metavar="BASES", help="Bases that share a score (segmentation)."),
+    click.option("--task", type=click.Choice(["classification", "regression", "segmentation"]),
+                 help="What the outputs are [default: as in the checkpoint]."),
+    click.option("--embeddings", type=click.Choice(["mean", "cls"]),
+                 help="Instead of scores, the last hidden states: their mean, or the first token's."),
+    click.option("--outputs", metavar="A,B,...", help="Names of the outputs, in their order [default: id2label]."),
+    click.option("--call", "called", metavar="A,B,...",
+                 help="Outputs that become calls [default: of two classes the second, else all]."),
+    click.option("--activation", type=click.Choice(["sigmoid", "softmax", "identity"]),
+                 help="From logits to scores [default: by task]."),
+    click.option("--threshold", type=float, help="Lowest score of a call [default: 0.5]."),
+    click.option("--strand", type=click.Choice(["both", "forward", "symmetric"]),
+                 help="both: each strand is scored; symmetric: the answer has no strand [default: both]."),
+    click.option("--max-unknown", type=click.FloatRange(0, 1), metavar="SHARE",
+                 help="Windows with a larger share of N are skipped [default: 0.1; 0.5 if lengths may vary]."),
+    click.option("--name", metavar="NAME", help="The model's name [default: the checkpoint's]."),
+    click.option("--module", metavar="PACKAGE.MODULE:FUNCTION",
+                 help="Function that builds the PyTorch network whose weights CHECKPOINT holds."),
+    click.option("--trust-remote-code", is_flag=True, help="Run code that the checkpoint brings. Read it first."),
+)  # fmt: skip
+
+
+def _card_options(function: Callable) -> Callable:
+    for option in reversed(_CARD_OPTIONS):
+        function = option(function)
+    return function
 
 
 @click.command()
@@ -12,14 +49,24 @@ from .guard import guarded
 @click.option("-o", "--output", required=True, metavar="ONNX", help="The model to write.")
 @click.option("--precision", type=click.Choice(["fp32", "fp16", "int8"]), default="fp32", show_default=True)
 @click.option("--genome", metavar="FASTA", help="Compare (and calibrate int8) on windows of this sequence too.")
+@_card_options
 @guarded
-def export(checkpoint, output, precision, genome):
+def export(checkpoint, output, precision, genome, **card):
     """Turn a checkpoint into an .onnx with its card inside, once both are shown to give the same scores.
 
+    CHECKPOINT is a folder of transformers or peft, a name on the Hugging Face hub, a run of `genoscan train`, or, with
+    --module, a file of weights.
+
     \b
-    Example:
+    Examples:
       genoscan export runs/repeats/best.pt -o repeats.onnx --genome hg38.fa
+      genoscan export ./dnabert-promoters -o promoters.onnx --window 300 --step 100
+      genoscan export InstaDeepAI/nucleotide-transformer-500m-human-ref -o nt.onnx --embeddings mean --window 600
+      genoscan export cnn.pt -o cnn.onnx --module my_nets:build --input one-hot --window 1000 --task regression
     """
     from ..export.export import export_model
+    from ..export.families import CheckpointSettings
 
-    click.echo(export_model(checkpoint, output, precision, genome))
+    for name in ("outputs", "called"):
+        card[name] = tuple(one.strip() for one in (card[name] or "").split(",") if one.strip())
+    click.echo(export_model(checkpoint, output, precision, genome, settings=CheckpointSettings(**card), say=say))

@@ -20,6 +20,7 @@ _EXTRAS = {
     "accelerate": "train",
     "onnx": "export",
     "onnxscript": "export",
+    "peft": "export",
 }
 """Packages that only some commands need, and the extra that brings them."""
 

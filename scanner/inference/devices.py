@@ -70,14 +70,6 @@ def _slurm_limit(environment: Mapping[str, str]) -> list[int]:
     return []
 
 
-def engine_cache() -> Path:
-    """Where TensorRT engines are kept between runs: GENOSCAN_CACHE, or genoscan/ in the user's cache folder."""
-    base = os.environ.get("GENOSCAN_CACHE")
-    if base:
-        return Path(base) / "tensorrt"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "genoscan" / "tensorrt"
-
-
 def provider_options(
     device: str,
     *,

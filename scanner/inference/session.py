@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import threading
 from collections.abc import Callable
 from contextlib import redirect_stdout
@@ -15,11 +16,12 @@ import numpy as np
 import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_state
 
-from ..card import CARD_KEY, ModelCard, parse_card
+from ..card import CARD_KEY, BytePairInput, KmerInput, ModelCard, parse_card
 from ..catalogue import for_device
-from ..encoding.encoder import Encoder, encoder
+from ..encoding.encoder import Encoder, encoder, rows_by_length
 from ..errors import GenoscanError, Interrupted, UsageError
-from .devices import PROVIDER_OF, cuda_device_count, engine_cache, provider_options
+from .devices import PROVIDER_OF, cuda_device_count, provider_options
+from .engines import LIBRARY, make_engine_folder, tensorrt_version
 
 _ORT_EXCEPTIONS = (one for one in vars(ort_state).values() if isinstance(one, type) and issubclass(one, Exception))
 ORT_ERRORS = (*_ORT_EXCEPTIONS, ValueError, RuntimeError)
@@ -34,6 +36,14 @@ _TENSOR_DTYPES = {
 LARGEST_BATCH = 2**26
 """Most bases in a batch: beyond this a batch costs gigabytes and gains nothing."""
 
+_SLOW_ON_CPUS = ("SkipLayerNormFusion", "BiasGeluFusion")
+"""Fusions whose operators were slower than their parts on a CPU: 2 % of a float32 BERT, 13 % of an int8 one."""
+_CPU_TOKENS = 600
+"""Tokens in a CPU's batch: with four times as many, which no longer fit into its cache, a BERT was a fifth slower."""
+_BASES_IN_A_PAIR = 4
+
+_WEIGHTS_FOLDER = "session.model_external_initializers_file_folder_path"
+
 _TRIAL_BASES = np.arange(4, dtype=np.uint8)
 
 
@@ -41,7 +51,8 @@ _TRIAL_BASES = np.arange(4, dtype=np.uint8)
 class ModelFile:
     """A model's file, read and understood but not opened: what a driver needs to know and what travels to workers.
 
-    content: the bytes of the .onnx; device: 'cpu', 'cuda' or 'tensorrt'; batch_size: windows in a batch.
+    content: the bytes of the .onnx; weights: the file beside it that holds its weights, if any; device: 'cpu', 'cuda'
+    or 'tensorrt'; batch_size: windows in a batch.
     """
 
     path: str
@@ -51,6 +62,7 @@ class ModelFile:
     input_name: str
     device: str
     batch_size: int
+    weights: str | None = None
 
 
 @dataclass(frozen=True)
@@ -85,13 +97,19 @@ def choose_device(wanted: str) -> str:
     return "cuda" if built and cuda_device_count() else "cpu"
 
 
-def default_batch_size(device: str, window: int) -> int:
+def default_batch_size(device: str, card: ModelCard) -> int:
     """Windows in a batch: about 32 kb of sequence on a CPU (activations stay in the cache), 1 Mb on a GPU.
 
-    At most 512, for the many short windows of token models, whose attention would take gigabytes.
+    Of token models `_CPU_TOKENS` on a CPU. On a GPU at most 512 windows, as attention would take gigabytes, and a
+    quarter of that for byte pairs: a tile's windows of each length have batches of their own, the last of which is not
+    full.
     """
     bases = 2**15 if device == "cpu" else 2**20
-    return min(max(1, bases // window), 512)
+    if isinstance(card.input, BytePairInput):
+        bases = _CPU_TOKENS * _BASES_IN_A_PAIR if device == "cpu" else bases // 4
+    elif isinstance(card.input, KmerInput) and device == "cpu":
+        bases = _CPU_TOKENS * card.input.stride
+    return min(max(1, bases // card.window), 512)
 
 
 def read_model(
@@ -107,10 +125,10 @@ def read_model(
     """
     device = choose_device(device)
     path = str(for_device(Path(path), device))
-    content = _read_file(path)
-    graph = _inspect(path, content)
+    content, weights = _read_file(path), _weights_of(path)
+    graph = _inspect(path, content, weights)
     card = card or _card_of(path, graph)
-    rows = batch_size or default_batch_size(device, card.window)
+    rows = batch_size or default_batch_size(device, card)
     if rows * card.window > max(LARGEST_BATCH, card.window):
         raise UsageError(
             f"{path}: --batch-size {rows} is too large for windows of {card.window:,} bases; "
@@ -118,18 +136,19 @@ def read_model(
         )
     rows = _check_input(path, graph, card, encoder(card), rows, asked=batch_size is not None)
     name = graph.inputs[0][0]
-    return ModelFile(path, content, hashlib.sha256(content).hexdigest(), card, name, device, rows)
+    return ModelFile(path, content, _digest(content, weights), card, name, device, rows, weights)
 
 
-def open_session(file: ModelFile) -> Model:
-    """Open a model that was read, on its device, and try it once.
+def open_session(file: ModelFile, engines: Path | None = None) -> Model:
+    """Open a model that was read, on its device, and try it once. ``engines``: below which folder TensorRT's are kept,
+    if not where `engines.engine_cache` says.
 
     Raises `GenoscanError` naming the file for a model whose outputs are not what its card says, and for a device that
     ONNX Runtime cannot use here: there is no silent fallback.
     """
-    _require_device(file.device)
+    require_device(file.device)
     encode = encoder(file.card)
-    session = _create_session(file, encode)
+    session = _create_session(file, encode, engines)
     run, interrupt = _runner(file.path, session, file.device)
     model = Model(file.path, file.sha256, file.card, encode, file.device, file.batch_size, run, interrupt)
     _check_output(model)
@@ -148,7 +167,8 @@ def open_model(
 
 def read_card(path: str | Path) -> ModelCard:
     """The card of an .onnx file; errors as for `open_model`."""
-    return _card_of(str(path), _inspect(str(path), _read_file(str(path))))
+    path = str(path)
+    return _card_of(path, _inspect(path, _read_file(path), _weights_of(path)))
 
 
 def _read_file(path: str) -> bytes:
@@ -158,6 +178,36 @@ def _read_file(path: str) -> bytes:
         raise GenoscanError(f"{path}: cannot read the model: {error.strerror or error}") from None
 
 
+def weights_file(path: Path) -> Path:
+    """Where the weights of a model lie that are too many for one ONNX file."""
+    return path.with_name(path.name + ".data")
+
+
+def _weights_of(path: str) -> str | None:
+    weights = weights_file(Path(path)).absolute()
+    return str(weights) if weights.is_file() else None
+
+
+def _digest(content: bytes, weights: str | None) -> str:
+    digest = hashlib.sha256(content)
+    if weights is not None:
+        try:
+            with open(weights, "rb") as stream:
+                while part := stream.read(2**24):
+                    digest.update(part)
+        except OSError as error:
+            raise GenoscanError(f"{weights}: cannot read the model's weights: {error.strerror}") from None
+    return digest.hexdigest()
+
+
+def _session_options(weights: str | None) -> onnxruntime.SessionOptions:
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    if weights is not None:
+        options.add_session_config_entry(_WEIGHTS_FOLDER, os.path.dirname(weights))
+    return options
+
+
 class _Graph(NamedTuple):
     """What a model file says of itself; inputs as (name, ONNX type, shape)."""
 
@@ -165,18 +215,22 @@ class _Graph(NamedTuple):
     inputs: list[tuple[str, str, list]]
 
 
-def _inspect(path: str, content: bytes) -> _Graph:
+def _inspect(path: str, content: bytes, weights: str | None) -> _Graph:
     """The graph opened as it stands, only to be asked for its metadata and inputs."""
     onnxruntime.set_default_logger_severity(4)  # it would add lines of its own to standard error
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
+    options = _session_options(weights)
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     try:
         session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"], enable_fallback=0)
         inputs = [(one.name, one.type, one.shape) for one in session.get_inputs()]
         return _Graph(session.get_modelmeta().custom_metadata_map, inputs)
     except ORT_ERRORS as error:
-        raise GenoscanError(f"{path}: not a readable ONNX model: {_first_line(error)}") from None
+        hint = (
+            ""
+            if weights is not None or "external" not in str(error).lower()
+            else (f"; its weights should be in {weights_file(Path(path))}")
+        )
+        raise GenoscanError(f"{path}: not a readable ONNX model: {_first_line(error)}{hint}") from None
 
 
 def _card_of(path: str, graph: _Graph) -> ModelCard:
@@ -186,7 +240,8 @@ def _card_of(path: str, graph: _Graph) -> ModelCard:
     return parse_card(text, path)
 
 
-def _require_device(device: str) -> None:
+def require_device(device: str) -> None:
+    """`GenoscanError` for a device that ONNX Runtime cannot use here, with what to install."""
     if device == "cpu":
         return
     provider = PROVIDER_OF.get(device)
@@ -194,30 +249,31 @@ def _require_device(device: str) -> None:
         raise UsageError(f"unknown device '{device}': choose one of auto, {', '.join(PROVIDER_OF)}")
     if provider not in onnxruntime.get_available_providers():
         raise GenoscanError(f"--device {device}: this build of ONNX Runtime has no {provider}; install onnxruntime-gpu")
+    if device == "tensorrt" and tensorrt_version() is None:
+        raise GenoscanError(
+            f"--device tensorrt: TensorRT 10 ({LIBRARY}) is not installed: pip install 'genoscan[cuda,tensorrt]'"
+        )
     if cuda_device_count() == 0:
         raise GenoscanError(f"--device {device}: no CUDA device is visible (see nvidia-smi); use --device cpu")
     with redirect_stdout(io.StringIO()):  # it prints what it does not find, and standard output is the track's
         onnxruntime.preload_dlls()  # CUDA and cuDNN from pip packages, where they are installed
 
 
-def _engine_folder(device: str, sha256: str) -> str:
-    """The model's own folder for TensorRT engines; made where it will be used."""
-    folder = engine_cache() / sha256[:16]
-    if device == "tensorrt":
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise GenoscanError(
-                f"{folder}: cannot make the folder for TensorRT engines: {error.strerror}; "
-                "set GENOSCAN_CACHE to a folder that can be written to"
-            ) from None
-    return str(folder)
+def _smallest_shape(file: ModelFile, encode: Encoder) -> tuple[int, ...]:
+    """Of the tensors that will be run. A window of varying length may be run by itself and hold a base and no more."""
+    if encode.ragged:
+        return (1, 1)
+    return (file.batch_size, *encode.window_shape(file.card.shortest_window or file.card.window))
 
 
-def _create_session(file: ModelFile, encode: Encoder) -> onnxruntime.InferenceSession:
+def _create_session(file: ModelFile, encode: Encoder, engines: Path | None) -> onnxruntime.InferenceSession:
     path, card, device = file.path, file.card, file.device
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
+    if device == "tensorrt" and card.provenance.attention == "fused":
+        raise GenoscanError(
+            f"{path}: its attention is one operator of ONNX Runtime's own, which TensorRT does not know: export it "
+            "with --for tensorrt, or use --device cuda"
+        )
+    options = _session_options(file.weights)
     # One thread a run: the scanner runs several batches side by side, which scales better than splitting each.
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
@@ -225,13 +281,19 @@ def _create_session(file: ModelFile, encode: Encoder) -> onnxruntime.InferenceSe
         device,
         half=card.provenance.precision == "fp16",
         input_name=file.input_name,
-        smallest=(file.batch_size, *encode.window_shape(card.shortest_window or card.window)),
+        smallest=_smallest_shape(file, encode),
         largest=(file.batch_size, *encode.window_shape(card.window)),
-        engine_folder=_engine_folder(device, file.sha256),
+        engine_folder=str(make_engine_folder(file.sha256, engines)) if device == "tensorrt" else "",
     )
     try:
         # ONNX Runtime's own fallback would go on, on the CPU, and print that to standard output.
-        session = onnxruntime.InferenceSession(file.content, options, providers=providers, enable_fallback=0)
+        session = onnxruntime.InferenceSession(
+            file.content,
+            options,
+            providers=providers,
+            enable_fallback=0,
+            **({"disabled_optimizers": _SLOW_ON_CPUS} if device == "cpu" else {}),
+        )
     except ORT_ERRORS as error:
         raise GenoscanError(f"{path}: ONNX Runtime cannot run the model on {device}: {_first_line(error)}") from None
     if session.get_providers()[0] != PROVIDER_OF[device]:
@@ -274,6 +336,7 @@ def _check_output(model: Model) -> None:
         codes = np.resize(_TRIAL_BASES, (rows, window))  # bases, not N: windows of N never reach a model
         tensor = np.zeros((rows, *model.encoder.window_shape(window)), dtype=model.encoder.dtype)
         model.encoder.encode(codes, tensor)
+        ((_, tensor),) = rows_by_length(model.encoder, tensor)
         outputs = model.run(tensor)
         names = len(card.output.names)
         wanted = (rows, window // card.output.bin, names) if card.task == "segmentation" else (rows, names)

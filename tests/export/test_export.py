@@ -175,17 +175,17 @@ def test_a_genome_is_compared_on_too(checkpoint, tmp_path):
 
 
 def test_a_perturbed_export_is_refused_and_nothing_is_overwritten(checkpoint, tmp_path, monkeypatch):
-    build = export_module.build
+    trace = export_module.trace
 
     def perturbed(*arguments):
-        model = build(*arguments)
+        model = trace(*arguments)
         tensor = max(model.graph.initializer, key=lambda one: np.prod(one.dims, dtype=int))
         values = numpy_helper.to_array(tensor).copy()
         values.flat[: values.size // 2] *= 1.5
         tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
         return model
 
-    monkeypatch.setattr(export_module, "build", perturbed)
+    monkeypatch.setattr(export_module, "trace", perturbed)
     output = tmp_path / "model.onnx"
     output.write_bytes(b"what was there")
     with pytest.raises(GenoscanError) as caught:

@@ -9,7 +9,6 @@ from genoscan.export.parity import (
     Difference,
     Limits,
     ParityReport,
-    activate,
     compare,
     difference,
     sample_windows,
@@ -17,6 +16,7 @@ from genoscan.export.parity import (
 )
 from genoscan.scanner.card import Calling, ModelCard, NucleotideInput, Output
 from genoscan.scanner.errors import GenoscanError
+from genoscan.scanner.inference.activation import activate
 
 
 def card(**changes):
@@ -80,17 +80,18 @@ def test_limits_are_judged_one_by_one():
 
 
 def test_report_prints_and_goes_into_the_card():
-    one = Difference(largest=0.0212345, mean=0.001, correlation=0.99, agreement=0.998, finite=True)
+    one = Difference(0.0212345, mean=0.001, correlation=0.99, agreement=0.998, finite=True, labels=2)
     report = ParityReport("int8", {"real": one}, Limits())
     assert [line.split() for line in str(report).splitlines()] == [
-        ["int8", "largest", "mean", "correlation", "agreement"],
-        ["real", "0.021", "0.001", "0.990000", "0.998000"],
+        ["int8", "largest", "mean", "correlation", "agreement", "labels"],
+        ["real", "0.021", "0.001", "0.990000", "0.998000", "2"],
     ]
     assert report.figures() == {
         "real_largest": 0.0212,
         "real_mean": 0.001,
         "real_correlation": 0.99,
         "real_agreement": 0.998,
+        "real_labels": 2,
     }
 
 

@@ -6,6 +6,7 @@ from typing import ClassVar
 import pytest
 
 from genoscan.scanner.card import (
+    BytePairInput,
     Calling,
     KmerInput,
     ModelCard,
@@ -14,6 +15,7 @@ from genoscan.scanner.card import (
     SpectrumInput,
     Track,
     parse_card,
+    ragged,
 )
 from genoscan.scanner.errors import GenoscanError
 
@@ -48,6 +50,8 @@ def refused(**changes):
     [
         NucleotideInput(layout="codes"),
         KmerInput(k=6, stride=1, offset=5, unknown=1, prefix=(2,), suffix=(3,)),
+        KmerInput(k=6, stride=6, unknown=0, prefix=(3,), singles=(1, 2, 3, 4, 5), longest=1000),
+        BytePairInput(tokenizer='{"model": "ä"}', pad=3, pad_to_multiple_of=16, longest=512),
         SpectrumInput(lags=512),
     ],
     ids=lambda one: one.kind,
@@ -62,7 +66,7 @@ def test_a_card_survives_its_json(source):
         window=192,
         step=128,
         context=32,
-        shortest_window=96,
+        shortest_window=None if ragged(source) else 96,
         strand="symmetric",
         output=Output(names=("a", "b"), activation="softmax", bin=16, called=("b",)),
         calling=Calling(threshold=0.5, extend=0.25, gap=3, min_length=10),
@@ -106,6 +110,13 @@ class TestRefused:
         assert refused(input={"kind": "bpe"}).startswith("input: ")
         assert refused(input={"kind": "kmer", "k": 6, "stride": 1}).startswith("input.kmer.unknown: ")
         assert refused(input={"kind": "kmer", "k": 40, "stride": 1, "unknown": 0}).startswith("input.kmer.k: ")
+
+    def test_inputs_of_varying_length(self):
+        singles = {"kind": "kmer", "k": 6, "stride": 1, "unknown": 0, "singles": [1, 2, 3, 4, 5]}
+        assert refused(input=singles) == "input.singles: are for k-mers side by side: stride must be k"
+        pairs = {"kind": "byte-pair", "tokenizer": "{}", "pad": 0}
+        assert refused(input=pairs, shortest_window=96) == "shortest_window: is not for inputs of varying length"
+        assert refused(input=pairs | {"pad": -1}).startswith("input.byte-pair.pad: ")
 
     @pytest.mark.parametrize("field", ["k", "stride", "offset", "unknown"])
     def test_numbers_that_no_token_has(self, field):

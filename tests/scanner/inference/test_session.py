@@ -11,10 +11,11 @@ import pytest
 import toys
 from onnx import helper
 
-from genoscan.scanner.card import CARD_KEY
+from genoscan.scanner.card import CARD_KEY, BytePairInput, Calling, KmerInput, ModelCard, NucleotideInput, Output
 from genoscan.scanner.errors import GenoscanError, UsageError
 from genoscan.scanner.inference import devices, session
-from genoscan.scanner.inference.devices import PROVIDER_OF, engine_cache, provider_options
+from genoscan.scanner.inference.devices import PROVIDER_OF, provider_options
+from genoscan.scanner.inference.engines import engine_cache
 from genoscan.scanner.inference.session import choose_device, default_batch_size, open_model, read_card
 
 SHAPES = {"input_ids": ((8, 32), (64, 512)), "spectrum": ((4, 16, 1088), (4, 256, 1088))}
@@ -108,6 +109,11 @@ def test_a_device_that_is_not_there_is_an_error(monkeypatch, gc, device):
     with pytest.raises(GenoscanError, match=f"--device {device}: this build of ONNX Runtime has no"):
         open_model(gc, device)
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: list(PROVIDER_OF.values()))
+    if device == "tensorrt":
+        monkeypatch.setattr(session, "tensorrt_version", lambda: None)
+        with pytest.raises(GenoscanError, match=r"libnvinfer\.so\.10\) is not installed: pip install"):
+            open_model(gc, device)
+    monkeypatch.setattr(session, "tensorrt_version", lambda: 101200)
     monkeypatch.setattr(session, "cuda_device_count", lambda: 0)
     with pytest.raises(GenoscanError, match=f"--device {device}: no CUDA device is visible"):
         open_model(gc, device)
@@ -125,7 +131,7 @@ def test_onnx_runtimes_own_fallback_is_never_taken(monkeypatch, gc):
 
     card = read_card(gc)
     monkeypatch.setattr(onnxruntime, "InferenceSession", Fallen)
-    monkeypatch.setattr(session, "_require_device", lambda _: None)
+    monkeypatch.setattr(session, "require_device", lambda _: None)
     with pytest.raises(GenoscanError, match="--device cuda: ONNX Runtime could not start CUDAExecutionProvider"):
         open_model(gc, "cuda", card=card)
     inspected, used = asked
@@ -137,6 +143,7 @@ def test_an_engine_cache_that_cannot_be_made(monkeypatch, gc):
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: list(PROVIDER_OF.values()))
     monkeypatch.setattr(onnxruntime, "preload_dlls", lambda: print("CUDA was not found"), raising=False)
     monkeypatch.setattr(session, "cuda_device_count", lambda: 1)
+    monkeypatch.setattr(session, "tensorrt_version", lambda: 101200)
     monkeypatch.setenv("GENOSCAN_CACHE", str(gc))
     with pytest.raises(GenoscanError, match="set GENOSCAN_CACHE to a folder"):
         open_model(gc, "tensorrt")
@@ -146,7 +153,7 @@ def test_looking_for_cuda_prints_nothing(monkeypatch, capsys):
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: list(PROVIDER_OF.values()))
     monkeypatch.setattr(onnxruntime, "preload_dlls", lambda: print("CUDA was not found"), raising=False)
     monkeypatch.setattr(session, "cuda_device_count", lambda: 1)
-    session._require_device("cuda")
+    session.require_device("cuda")
     assert capsys.readouterr() == ("", "")
 
 
@@ -166,11 +173,25 @@ def test_counting_devices_without_a_driver(monkeypatch):
 # ---- batches
 
 
+def card_of(window, **fields):
+    spec = fields.get("input", NucleotideInput())
+    output, calling = Output(names=("a",), activation="identity", bin=window), Calling(threshold=1, extend=1)
+    return ModelCard(name="a", version="1", task="regression", input=spec, window=window, step=window, context=0,
+                     strand="forward", output=output, calling=calling)  # fmt: skip
+
+
 @pytest.mark.parametrize(("device", "bases"), [("cpu", 2**15), ("cuda", 2**20), ("tensorrt", 2**20)])
 def test_default_batches_hold_so_many_bases(device, bases):
-    assert default_batch_size(device, 4096) * 4096 == bases
-    assert default_batch_size(device, 10 * bases) == 1
-    assert default_batch_size(device, 10) == 512
+    assert default_batch_size(device, card_of(4096)) * 4096 == bases
+    assert default_batch_size(device, card_of(10 * bases)) == 1
+    assert default_batch_size(device, card_of(10)) == 512
+    byte_pairs = BytePairInput(tokenizer="{}", pad=0)
+    kmers = KmerInput(k=6, stride=3, unknown=0)
+    if device == "cpu":  # some hundred tokens: more would not fit into its cache
+        assert default_batch_size(device, card_of(150, input=kmers)) == 600 * 3 // 150
+        assert default_batch_size(device, card_of(4096, input=byte_pairs)) == 1
+    else:
+        assert default_batch_size(device, card_of(4096, input=byte_pairs)) * 4096 == bases // 4
 
 
 def test_shorter_windows_make_larger_batches_of_the_same_work(tmp_path):

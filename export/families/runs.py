@@ -1,69 +1,25 @@
-"""What a checkpoint is: each family of checkpoints knows its own, opens it, and says how it is laid out for ONNX.
-
-A new family is one entry in `FAMILIES`.
-"""
+"""Runs of `genoscan train`, whose recipe says everything that the card needs."""
 
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from torch import Tensor, nn
 
-from ..scanner.card import ModelCard, Provenance
-from ..scanner.errors import GenoscanError, UsageError
-from ..training.checkpoint import BEST, LAST, RECIPE, Checkpoint, load_checkpoint, read_metrics, read_run, restore_net
-from ..training.recipe import model_card
-from .spectrum_layouts import SpectrumFloatLayout, SpectrumIntegerLayout
+from ...scanner.card import Provenance
+from ...scanner.errors import GenoscanError, UsageError
+from ...training.checkpoint import BEST, LAST, RECIPE, Checkpoint, load_checkpoint, read_metrics, read_run, restore_net
+from ...training.recipe import model_card
+from ..spectrum_layouts import SpectrumFloatLayout, SpectrumIntegerLayout
+from .source import CheckpointSettings, Family, Precision, Source
 
-Precision = Literal["fp32", "fp16", "int8"]
 TIMES = ("seconds", "megabases_per_second")
 """Entries of an epoch that say how fast it was and not how good."""
 _NETWORK = "best"
 """The folder of a classifier's run that holds its network, as transformers writes it."""
 _SPEED = ("_runtime", "_per_second")
-PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16", "int8")
-
-
-@dataclass(frozen=True)
-class Source:
-    """An opened checkpoint.
-
-    network: from the tensor that the card's encoder makes to logits in the shape that the card says: the judge.
-    layout: the module to be traced for a precision; it computes what ``network`` computes.
-    card: without precision and parity.
-    integers: its layout for int8 has integer products already: nothing is left to be quantized.
-    """
-
-    path: Path
-    network: nn.Module
-    layout: Callable[[Precision], nn.Module]
-    card: ModelCard
-    integers: bool = False
-
-
-@dataclass(frozen=True)
-class Family:
-    """A kind of checkpoint: what it is called, whether a path is one, and how it is opened."""
-
-    title: str
-    recognises: Callable[[Path], bool]
-    open: Callable[[Path], Source]
-
-
-def open_checkpoint(path: str | Path) -> Source:
-    """Open a checkpoint of any family; `GenoscanError` (`UsageError` for a missing path) says what is wrong with it."""
-    path = Path(path)
-    if not path.exists():
-        raise UsageError(f"{path}: no such checkpoint")
-    for family in FAMILIES:
-        if family.recognises(path):
-            return family.open(path)
-    known = "; ".join(family.title for family in FAMILIES)
-    raise GenoscanError(f"{path}: not a checkpoint that can be exported; these can: {known}")
 
 
 class _PerBase(nn.Module):
@@ -77,13 +33,23 @@ class _PerBase(nn.Module):
         return self.net(features).unsqueeze(-1)
 
 
-def _is_training_run(path: Path) -> bool:
+def _refuse_settings(path: Path, settings: CheckpointSettings) -> None:
+    """A run's recipe is its card."""
+    given = settings.given()
+    if given:
+        raise UsageError(f"{path}: a run of `genoscan train` has its card in its recipe: leave out {', '.join(given)}")
+
+
+def _is_training_run(path: Path, settings: CheckpointSettings) -> bool:
+    if settings.module is not None or settings.trust_remote_code:
+        return False
     if path.is_dir():
         return (path / BEST).is_file() or (path / LAST).is_file()
     return zipfile.is_zipfile(path)  # what torch.save writes
 
 
-def _open_training_run(path: Path) -> Source:
+def _open_training_run(path: Path, settings: CheckpointSettings) -> Source:
+    _refuse_settings(path, settings)
     checkpoint = load_checkpoint(path)
     try:
         net = restore_net(checkpoint)
@@ -127,15 +93,16 @@ def _date_of(run: dict[str, Any], step: int) -> str:
     return dates[-1] if dates else ""
 
 
-def _is_classifier_run(path: Path) -> bool:
+def _is_classifier_run(path: Path, _: CheckpointSettings) -> bool:
     run = path if (path / _NETWORK).is_dir() else path.parent
     return (run / _NETWORK / "config.json").is_file() and (run / RECIPE).is_file() and path in (run, run / _NETWORK)
 
 
-def _open_classifier_run(path: Path) -> Source:
-    from ..training.classifier_recipe import classifier_card  # needs transformers
-    from ..training.classify import load_classifier
+def _open_classifier_run(path: Path, settings: CheckpointSettings) -> Source:
+    from ...training.classifier_recipe import classifier_card  # needs transformers
+    from ...training.classify import load_classifier
 
+    _refuse_settings(path, settings)
     run = path if (path / _NETWORK).is_dir() else path.parent
     recipe, network = load_classifier(run)
     card = classifier_card(recipe)
@@ -151,7 +118,7 @@ def _open_classifier_run(path: Path) -> Source:
     return Source(path, network, lambda _: network, card.model_copy(update={"provenance": provenance}))
 
 
-FAMILIES: tuple[Family, ...] = (
-    Family(f"{BEST} or {LAST} of `genoscan train` (or its folder)", _is_training_run, _open_training_run),
-    Family("the folder of a run of `genoscan train --net kmer-bert`", _is_classifier_run, _open_classifier_run),
+TRAINING_RUN = Family(f"{BEST} or {LAST} of `genoscan train` (or its folder)", _is_training_run, _open_training_run)
+CLASSIFIER_RUN = Family(
+    "the folder of a run of `genoscan train --net kmer-bert`", _is_classifier_run, _open_classifier_run
 )

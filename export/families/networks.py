@@ -1,0 +1,134 @@
+"""Networks of a transformers checkpoint: which class its weights belong to, and that all of them were there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from ...scanner.errors import GenoscanError, UsageError
+from .source import CheckpointSettings
+
+_STATE_SPACE = re.compile(r"mamba|caduceus|selective_scan|state_space|\bssm\b|\bs4d?\b", re.IGNORECASE)
+_STATE_SPACE_PACKAGES = ("mamba_ssm", "causal_conv1d", "selective_scan_cuda")
+_UNUSED = re.compile(r"contact_head|pooler|position_ids|inv_freq|token_type_ids|\blm_head\b|^cls\.")
+"""Weights that a head does not need, or that follow from the settings."""
+_MOST_POSITIONS = 10**6
+_HEADS = {
+    "ForSequenceClassification": "AutoModelForSequenceClassification",
+    "ForTokenClassification": "AutoModelForTokenClassification",
+}
+
+
+def is_state_space(text: str) -> bool:
+    """Whether a model type, class or package is one of a state-space model."""
+    return _STATE_SPACE.search(text) is not None or text in _STATE_SPACE_PACKAGES
+
+
+def refuse_state_space(source: str, what: str) -> GenoscanError:
+    return GenoscanError(
+        f"{source}: {what} is a state-space model: its scan runs in CUDA code of its own, for which ONNX has no "
+        "operator; it cannot be exported"
+    )
+
+
+def head_of(path: Path, config: dict[str, Any], settings: CheckpointSettings) -> str | None:
+    """The suffix of the head's class; None for embeddings. `UsageError` where there is no head to score with."""
+    if settings.embeddings:
+        return None
+    name = (config.get("architectures") or [""])[0]
+    for suffix in _HEADS:
+        if name.endswith(suffix):
+            return suffix
+    raise UsageError(
+        f"{path}: {name or 'a network'} without a head that scores sequences or tokens: fine-tune it first, or export "
+        "pooled embeddings with --embeddings mean"
+    )
+
+
+def transformers_network(
+    path: Path, config: dict[str, Any], settings: CheckpointSettings, head: str | None = "", **changes: Any
+) -> nn.Module:
+    """The checkpoint's network in float32 with its head, ready for inference.
+
+    head: as `head_of` says by default. changes: to the settings of the checkpoint. `GenoscanError` for code that the
+    user has not trusted, for state-space models, and where weights are missing.
+    """
+    if head == "":
+        head = head_of(path, config, settings)
+    kind = " ".join([str(config.get("model_type", "")), *(config.get("architectures") or [])])
+    if is_state_space(kind):
+        raise refuse_state_space(str(path), kind.split()[-1])
+    loader = _loader(path, config, head, settings)
+    try:
+        net, found = loader.from_pretrained(
+            str(path), dtype=torch.float32, output_loading_info=True, **_trust(loader, settings), **changes
+        )
+    except ModuleNotFoundError as error:
+        if is_state_space(error.name or ""):
+            raise refuse_state_space(str(path), f"what needs {error.name}") from None
+        raise
+    except Exception as error:  # of several packages, and of files in many states
+        raise GenoscanError(f"{path}: the network cannot be loaded: {first_line(error)}") from None
+    kept = changes.get("ignore_mismatched_sizes", False)  # an adapter brings the head
+    missing = [name for name in found["missing_keys"] if not _UNUSED.search(name) or _is_needed_pooler(name, net)]
+    wrong = [str(one[0]) for one in found["mismatched_keys"]]
+    if (missing or wrong) and not kept:
+        raise GenoscanError(
+            f"{path}: weights are missing, e.g. {sorted(missing + wrong)[0]}: the checkpoint has no trained head of "
+            "this kind, or its network is another than its config.json says"
+        )
+    return net.eval()
+
+
+def first_line(error: BaseException) -> str:
+    """What went wrong on one line of bounded length."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return f"{type(error).__name__}: {lines[0][:250]}"
+
+
+def _is_needed_pooler(name: str, net: nn.Module) -> bool:
+    return ".pooler." in name and type(net).__name__.endswith("BertForSequenceClassification")
+
+
+def _trust(loader: Any, settings: CheckpointSettings) -> dict[str, bool]:
+    return {"trust_remote_code": settings.trust_remote_code} if loader.__name__.startswith("AutoModel") else {}
+
+
+def _loader(path: Path, config: dict[str, Any], head: str | None, settings: CheckpointSettings) -> Any:
+    """The class to load with: our own for published networks whose code need not be run, else transformers' choice."""
+    import transformers
+
+    if "alibi_starting_size" in config:
+        from ...training.nets import alibi_bert
+
+        return getattr(alibi_bert, f"AlibiBert{head or 'Model'}")
+    if "add_bias_fnn" in config:
+        from ...training.nets import gated_esm
+
+        return getattr(gated_esm, f"GatedEsm{head or 'Model'}")
+    if config.get("auto_map") and not settings.trust_remote_code:
+        code = ", ".join(sorted(set(map(str, config["auto_map"].values()))))
+        raise GenoscanError(
+            f"{path}: the checkpoint brings code of its own ({code}), which is not run unasked: "
+            "read it, and if you trust it say --trust-remote-code"
+        )
+    return getattr(transformers, _HEADS.get(head or "", "AutoModel"))
+
+
+def longest_input(net: nn.Module, config: dict[str, Any]) -> int | None:
+    """Most tokens that the network can read; None where positions are relative."""
+    if "alibi_starting_size" in config:
+        return None
+    settings = net.config
+    if getattr(settings, "position_embedding_type", "absolute") == "rotary":
+        return None
+    positions = [one for name, one in net.named_modules() if name.endswith("position_embeddings")]
+    if not positions or not isinstance(positions[0], nn.Embedding):
+        most = getattr(settings, "max_position_embeddings", None)
+        return most if most and most < _MOST_POSITIONS else None
+    table = positions[0]
+    return table.num_embeddings - (0 if table.padding_idx is None else table.padding_idx + 1)
