@@ -72,7 +72,7 @@ def families() -> dict[str, tuple[Callable[[Path], Path], int]]:
 
     from genoscan.training.nets.gated_esm import GatedEsmForSequenceClassification
 
-    small = {"initializer_range": 0.02}
+    small = {"initializer_range": 0.05}
     return {
         "tissuebert": (lambda folder: checkpoints.dnabert(folder, 3, **small, **_TISSUE_BERT), 150),
         "dnabert-6": (lambda folder: checkpoints.dnabert(folder, 6, **small, **_BERT_BASE), 512),

@@ -15,20 +15,24 @@ class TokenNetwork(nn.Module):
     pad: the token that fills rows up and is masked; None where rows are never filled up, and nothing is masked.
     pooling: None: the logits. "mean": hidden states averaged over the tokens that are not padding, special ones too.
         "cls": those of the first token.
-    bert: positions and token types are said outright, what transformers would take from buffers: the exporter cannot
-        fold that.
+    first_position: for networks to which positions can be said outright; what transformers would make of buffers or of
+        the tokens, the exporter cannot fold. None: the network makes its own.
     """
 
-    def __init__(self, net: nn.Module, pad: int | None = None, pooling: str | None = None, bert: bool = False):
+    def __init__(
+        self, net: nn.Module, pad: int | None = None, pooling: str | None = None, first_position: int | None = None
+    ):
         super().__init__()
-        self.net, self.pad, self.pooling, self.bert = net, pad, pooling, bert
+        self.net, self.pad, self.pooling, self.first_position = net, pad, pooling, first_position
+        self.typed = isinstance(getattr(net.config, "type_vocab_size", None), int) and first_position == 0
 
     def forward(self, tokens: Tensor) -> Tensor:
         said = {}
         if self.pad is not None:
             said["attention_mask"] = (tokens != self.pad).long()
-        if self.bert:
-            said["position_ids"] = torch.arange(tokens.shape[1], device=tokens.device)[None]
+        if self.first_position is not None:
+            said["position_ids"] = (torch.arange(tokens.shape[1], device=tokens.device) + self.first_position)[None]
+        if self.typed:
             said["token_type_ids"] = torch.zeros_like(tokens)
         found = self.net(input_ids=tokens, **said)
         if self.pooling is None:

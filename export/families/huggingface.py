@@ -19,7 +19,7 @@ from ...scanner.encoding.single_bases import usual_tokens
 from ...scanner.errors import GenoscanError, UsageError
 from .cards import Head, build_card, output_names, sizes
 from .heads import KmersToBins, TokenNetwork, TokensToBins
-from .model_input import parse_input, scanner_tokens, tokens_of
+from .model_input import input_of_tokenizer, parse_input, scanner_tokens
 from .networks import longest_input, transformers_network
 from .source import CheckpointSettings, Family, Source
 
@@ -65,9 +65,8 @@ def _open_quietly(path: Path, settings: CheckpointSettings) -> Source:
     window, step = sizes(settings, default)
     spec = _within(spec, window, limit, path)
     bin = settings.bin or _default_bin(spec)
-    bert = getattr(net.config, "model_type", "") == "bert" and not hasattr(net.config, "alibi_starting_size")
     pad = spec.pad if isinstance(spec, BytePairInput) else None
-    network: nn.Module = TokenNetwork(net, pad, settings.embeddings, bert)
+    network: nn.Module = TokenNetwork(net, pad, settings.embeddings, _first_position(net))
     if head.task == "segmentation":
         network = _per_bin(network, spec, window, bin, tokenizer_folder)
     unknown = _RAGGED_UNKNOWN if ragged(spec) else _FIXED_UNKNOWN
@@ -101,19 +100,19 @@ def _head(path: Path, net: nn.Module, settings: CheckpointSettings) -> Head:
 
 def _input(folder: Path, settings: CheckpointSettings, limit: int | None) -> ModelInput:
     """The card's input: what the tokenizer does, or what the user says where there is none or more than it tells."""
-    if settings.input and settings.input != "byte-pair" and ("," in settings.input or not has_tokenizer(folder)):
-        spec = parse_input(settings.input)
-        if isinstance(spec, NucleotideInput) and spec.layout == "one-hot":
+    said = parse_input(settings.input) if settings.input else None
+    if isinstance(said, NucleotideInput):
+        if said.layout == "one-hot":
             raise UsageError(f"--input {settings.input}: a network of transformers reads tokens")
-        return spec
-    stride = None
-    if settings.input and settings.input.startswith("kmer:"):
-        wished = parse_input(settings.input)
-        stride = wished.stride
-    tokens = tokens_of(open_tokenizer(folder, settings), str(folder), limit, stride)
-    if stride is not None and tokens.spec.k != wished.k:
-        raise UsageError(f"--input {settings.input}: the tokenizer of {folder} has {tokens.spec.k}-mers")
-    return tokens.spec
+        return said
+    if said is not None and ("," in settings.input or not has_tokenizer(folder)):
+        return said
+    found = input_of_tokenizer(
+        open_tokenizer(folder, settings), str(folder), limit, None if said is None else said.stride
+    )
+    if said is not None and found.k != said.k:
+        raise UsageError(f"--input {settings.input}: the tokenizer of {folder} has {found.k}-mers")
+    return found
 
 
 def has_tokenizer(folder: Path) -> bool:
@@ -144,6 +143,16 @@ def _is_of_kind(tokenizer: Any, written: dict[str, Any]) -> bool:
     """Whether the tokenizer is what its tokenizer.json says: byte pairs, not words of that vocabulary."""
     backend = getattr(tokenizer, "backend_tokenizer", None)
     return backend is None or type(backend.model).__name__ == (written.get("model") or {}).get("type")
+
+
+def _first_position(net: nn.Module) -> int | None:
+    """The first token's position in networks that take positions, as they count them; None for others."""
+    kind = getattr(net.config, "model_type", "")
+    if kind == "bert" and not hasattr(net.config, "alibi_starting_size"):
+        return 0
+    if kind == "esm":  # positions of tokens that are not padding are counted from behind the padding's own
+        return net.config.pad_token_id + 1
+    return None
 
 
 def _default_window(spec: ModelInput, limit: int | None) -> int:

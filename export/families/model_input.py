@@ -27,7 +27,7 @@ _TRIALS, _TRIAL_BASES = 6, 150
 
 
 @dataclass(frozen=True)
-class Tokens:
+class _Candidate:
     """A tokenizer's rule. spec: as the card says it; text: how a sequence is written for the checkpoint's tokenizer."""
 
     spec: KmerInput | BytePairInput
@@ -64,8 +64,10 @@ def parse_input(text: str) -> ModelInput:
         raise problem from None
 
 
-def tokens_of(tokenizer: Any, source: str, longest: int | None, stride: int | None = None) -> Tokens:
-    """The rule of a transformers tokenizer; `GenoscanError` where none of the scanner's gives the same tokens.
+def input_of_tokenizer(
+    tokenizer: Any, source: str, longest: int | None, stride: int | None = None
+) -> KmerInput | BytePairInput:
+    """The card's input of a transformers tokenizer; `GenoscanError` where none of the scanner's gives the same tokens.
 
     longest: most tokens that the model can read. stride: of k-mers that the user says are not read at every base.
     """
@@ -74,7 +76,7 @@ def tokens_of(tokenizer: Any, source: str, longest: int | None, stride: int | No
     for candidate in _candidates(tokenizer, longest, stride):
         wrong = _first_difference(candidate, tokenizer, sequences, source)
         if wrong is None:
-            return candidate
+            return candidate.spec
         tried.append(f"{_title(candidate.spec)} ({wrong})")
     reasons = (
         "; ".join(tried) or "its vocabulary has no set of k-mers and it is no tokenizer of the `tokenizers` library"
@@ -102,7 +104,7 @@ def _trial_sequences() -> Iterator[str]:
     yield "A" * _TRIAL_BASES  # one letter may be one long token, or runs may be cut
 
 
-def _candidates(tokenizer: Any, longest: int | None, stride: int | None) -> Iterator[Tokens]:
+def _candidates(tokenizer: Any, longest: int | None, stride: int | None) -> Iterator[_Candidate]:
     """What the tokenizer may do: first with a sequence as it stands, then with k-mers between blanks.
 
     stride: where it is given, k-mers at this stride are meant.
@@ -112,12 +114,12 @@ def _candidates(tokenizer: Any, longest: int | None, stride: int | None) -> Iter
     if stride is None:
         yield from (_side_by_side(tokenizer, vocabulary, k, order, longest) for k, order in orders.items() if k > 1)
         if 1 in orders:
-            yield Tokens(_kmers(tokenizer, 1, orders[1], 1, unknown=vocabulary.get("N")), str)
+            yield _Candidate(_kmers(tokenizer, 1, orders[1], 1, unknown=vocabulary.get("N")), str)
         if getattr(tokenizer, "backend_tokenizer", None) is not None and tokenizer.pad_token_id is not None:
-            yield Tokens(_byte_pairs(tokenizer, longest), str)
+            yield _Candidate(_byte_pairs(tokenizer, longest), str)
     for k, order in orders.items():
         if k > 1 or stride is not None:
-            yield Tokens(_kmers(tokenizer, k, order, stride or 1), _spaced(k, stride or 1))
+            yield _Candidate(_kmers(tokenizer, k, order, stride or 1), _spaced(k, stride or 1))
 
 
 def _kmers(
@@ -133,9 +135,9 @@ def _kmers(
 
 def _side_by_side(
     tokenizer: Any, vocabulary: dict[str, int], k: int, order: tuple[str, int], longest: int | None
-) -> Tokens:
+) -> _Candidate:
     singles = tuple(vocabulary.get(letter, tokenizer.unk_token_id or 0) for letter in "ACGTN")
-    return Tokens(_kmers(tokenizer, k, order, k, singles=singles, longest=longest), str)
+    return _Candidate(_kmers(tokenizer, k, order, k, singles=singles, longest=longest), str)
 
 
 def _byte_pairs(tokenizer: Any, longest: int | None) -> BytePairInput:
@@ -204,7 +206,7 @@ def scanner_tokens(spec: KmerInput | BytePairInput, sequence: str, source: str) 
     return out[0][out[0] != NO_TOKEN].tolist()
 
 
-def _first_difference(candidate: Tokens, tokenizer: Any, sequences: list[str], source: str) -> str | None:
+def _first_difference(candidate: _Candidate, tokenizer: Any, sequences: list[str], source: str) -> str | None:
     """Where the scanner's tokens are not the tokenizer's; None where they always are."""
     for sequence in sequences:
         expected = tokenizer(candidate.text(sequence))["input_ids"]

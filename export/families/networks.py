@@ -67,11 +67,9 @@ def transformers_network(
         net, found = loader.from_pretrained(
             str(path), dtype=torch.float32, output_loading_info=True, **_trust(loader, settings), **changes
         )
-    except ModuleNotFoundError as error:
-        if is_state_space(error.name or ""):
-            raise refuse_state_space(str(path), f"what needs {error.name}") from None
-        raise
     except Exception as error:  # of several packages, and of files in many states
+        if isinstance(error, ImportError) and is_state_space(str(error)):  # code of the checkpoint's own
+            raise refuse_state_space(str(path), "a network whose code needs such a package") from None
         raise GenoscanError(f"{path}: the network cannot be loaded: {first_line(error)}") from None
     kept = changes.get("ignore_mismatched_sizes", False)  # an adapter brings the head
     missing = [name for name in found["missing_keys"] if not _UNUSED.search(name) or _is_needed_pooler(name, net)]

@@ -170,8 +170,8 @@ def test_no_window_is_filled_up_to_the_networks_length(family):
 
 @pytest.mark.data
 def test_a_real_genome(family, data_folder, tmp_path):
-    """Yeast, chromosome I: the export is compared on it, and 3,000 bases of it are scanned."""
-    name, folder, _, _, _ = family
+    """3,000 bases of yeast's chromosome I against transformers' forward pass on each window."""
+    name, *_, output = family
     source = data_folder / "genomes" / "yeast_R64-1-1.fa.gz"
     if not source.is_file():
         pytest.skip("no yeast genome")
@@ -180,16 +180,11 @@ def test_a_real_genome(family, data_folder, tmp_path):
     contig, sequence = lines[0][1:].split()[0], "".join(lines[1:]).upper()[:60_000]
     assert set(sequence) <= set("ACGTN")
     genome = write(tmp_path, f">{contig}\n{sequence}\n".encode())
-    output = tmp_path / "model.onnx"
-    result = invoke("export", folder, "-o", output, "--window", WINDOW, "--step", STEP, "--strand", "symmetric",
-                    "--genome", genome)  # fmt: skip
-    assert result.exit_code == 0, result.stderr
-    assert read_card(output).provenance.parity["real_largest"] < 1e-4
     scan_file(genome, output, tmp_path / "out.bedgraph", format="bedgraph", regions=[f"{contig}:30,001-33,000"])
     found = scores_of(tmp_path / "out.bedgraph", contig)
     assert sum(end - start for start, end, _ in found) == 3000
     scores = {base: score for start, end, score in found for base in range(start, end)}
-    for cell in range(30_000, 33_000, 10 * STEP):
+    for cell in range(30_000, 33_000, STEP):
         window = sequence[cell - (WINDOW - STEP) // 2 :][:WINDOW]
         assert scores[cell] == pytest.approx(expected_score(family, window), abs=2e-4), (name, cell)
 
