@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 import platform
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
@@ -36,6 +34,7 @@ from .data.window_examples import Example, Examples, alone, collate, in_genome, 
 from .fit import say, stop_signals
 from .metrics import count, measures
 from .nets.kmer_bert import UNKNOWN, KmerClassifier, build_kmer_bert
+from .pretrained.quiet import quiet_transformers
 from .recipe import load_recipe
 from .whole_files import write_whole
 
@@ -76,7 +75,7 @@ def train_classifier(
     last = _last_checkpoint(out)
     run["sessions"].append(_session(threads, place, last))
     write_run(out, run)
-    with stop_signals() as stopped, _quiet_transformers():
+    with stop_signals() as stopped, quiet_transformers():
         trainer = _trainer(recipe, windows, out, place)
         trainer.add_callback(_Log(out, recipe.fit.epochs, start, time_limit, stopped, log))
         try:
@@ -111,7 +110,7 @@ def load_classifier(run: str | Path) -> tuple[ClassifierRecipe, KmerClassifier]:
     run = Path(run)
     recipe = load_recipe(run / "recipe.toml", ClassifierRecipe)
     try:
-        with _quiet_transformers():
+        with quiet_transformers():
             net = BertForSequenceClassification.from_pretrained(str(run / BEST), local_files_only=True)
     except Exception:  # a damaged file ends in one of many errors of several packages
         raise GenoscanError(f"{run / BEST}: not a network of `genoscan train`, or a damaged one") from None
@@ -301,18 +300,3 @@ def epochs_of(history: Sequence[dict[str, Any]]) -> list[dict[str, float]]:
             one = epochs.setdefault(entry["epoch"], {"epoch": entry["epoch"], "step": entry["step"]})
             one |= {name.removeprefix("eval_"): value for name, value in entry.items() if name not in ("epoch", "step")}
     return [epochs[epoch] for epoch in sorted(epochs)]
-
-
-@contextmanager
-def _quiet_transformers() -> Iterator[None]:
-    """transformers reports on files and settings that nobody here chose."""
-    level = transformers.logging.get_verbosity()
-    transformers.logging.set_verbosity(logging.ERROR)
-    bars = transformers.logging.is_progress_bar_enabled()
-    transformers.logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        transformers.logging.set_verbosity(level)
-        if bars:
-            transformers.logging.enable_progress_bar()

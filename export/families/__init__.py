@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ...scanner.errors import GenoscanError, UsageError
-from .hub import download, is_hub_name
+from ...training.pretrained.hub import download, is_hub_name
 from .huggingface import TRANSFORMERS
 from .module import MODULE
 from .runs import CLASSIFIER_RUN, TRAINING_RUN

@@ -8,8 +8,9 @@ from typing import Any
 from torch import nn
 
 from ...scanner.errors import GenoscanError
-from .hub import download, is_hub_name
-from .networks import first_line, transformers_network
+from ...training.pretrained.folder import ADAPTER, CONFIG, has_tokenizer, read_json
+from ...training.pretrained.hub import download, is_hub_name
+from ...training.pretrained.networks import first_line, transformers_network
 from .source import CheckpointSettings
 
 _HEADS = {"SEQ_CLS": "ForSequenceClassification", "TOKEN_CLS": "ForTokenClassification"}
@@ -22,8 +23,6 @@ def merged_network(path: Path, settings: CheckpointSettings) -> tuple[nn.Module,
     The base is the one that the adapter names: a folder, one beside the adapter, or a name on the hub.
     """
     from peft import PeftModel
-
-    from .huggingface import ADAPTER, CONFIG, has_tokenizer, read_json
 
     adapter = read_json(path / ADAPTER)
     base = _base_folder(path, str(adapter.get("base_model_name_or_path") or ""))
@@ -38,7 +37,7 @@ def merged_network(path: Path, settings: CheckpointSettings) -> tuple[nn.Module,
     changes: dict[str, Any] = {"ignore_mismatched_sizes": True}
     if labels is not None and head is not None and labels != len(config.get("id2label") or {}):
         changes["num_labels"] = labels
-    net = transformers_network(base, config, settings, head, **changes)
+    net = transformers_network(base, config, head, settings.trust_remote_code, **changes)
     try:
         merged = PeftModel.from_pretrained(net, str(path)).merge_and_unload()
     except Exception as error:  # of several packages, and of files in many states

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import logging
-import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
@@ -17,13 +12,14 @@ from ...scanner.card import BytePairInput, KmerInput, ModelInput, NucleotideInpu
 from ...scanner.encoding.kmers import token_count
 from ...scanner.encoding.single_bases import usual_tokens
 from ...scanner.errors import GenoscanError, UsageError
+from ...training.pretrained.folder import ADAPTER, CONFIG, has_tokenizer, open_tokenizer, read_json
+from ...training.pretrained.model_input import input_of_tokenizer, parse_input, scanner_tokens
+from ...training.pretrained.networks import head_of, longest_input, transformers_network
+from ...training.pretrained.quiet import quiet_transformers
 from .cards import Head, build_card, output_names, sizes
 from .heads import KmersToBins, TokenNetwork, TokensToBins
-from .model_input import input_of_tokenizer, parse_input, scanner_tokens
-from .networks import longest_input, transformers_network
 from .source import CheckpointSettings, Family, Source
 
-CONFIG, ADAPTER = "config.json", "adapter_config.json"
 _KMER_WINDOW, _WORD_WINDOW = 512, 600
 """Bases of a window where nobody says: what DNABERT and byte-pair models are mostly fine-tuned on; a hundred 6-mers."""
 _FIXED_UNKNOWN, _RAGGED_UNKNOWN = 0.1, 0.5
@@ -32,17 +28,6 @@ _FIXED_UNKNOWN, _RAGGED_UNKNOWN = 0.1, 0.5
 
 def _recognises(path: Path, settings: CheckpointSettings) -> bool:
     return settings.module is None and path.is_dir() and ((path / CONFIG).is_file() or (path / ADAPTER).is_file())
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object of a checkpoint; `GenoscanError` where it is none."""
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise GenoscanError(f"{path}: cannot be read: {error}") from None
-    if not isinstance(found, dict):
-        raise GenoscanError(f"{path}: not a JSON object")
-    return found
 
 
 def _open(path: Path, settings: CheckpointSettings) -> Source:
@@ -57,7 +42,8 @@ def _open_quietly(path: Path, settings: CheckpointSettings) -> Source:
         net, config, tokenizer_folder = merged_network(path, settings)
     else:
         config = read_json(path / CONFIG)
-        net, tokenizer_folder = transformers_network(path, config, settings), path
+        suffix = None if settings.embeddings else head_of(path, config)
+        net, tokenizer_folder = transformers_network(path, config, suffix, settings.trust_remote_code), path
     head = _head(path, net, settings)
     limit = longest_input(net, config)
     spec = _input(tokenizer_folder, settings, limit)
@@ -108,41 +94,11 @@ def _input(folder: Path, settings: CheckpointSettings, limit: int | None) -> Mod
     if said is not None and ("," in settings.input or not has_tokenizer(folder)):
         return said
     found = input_of_tokenizer(
-        open_tokenizer(folder, settings), str(folder), limit, None if said is None else said.stride
+        open_tokenizer(folder, settings.trust_remote_code), str(folder), limit, None if said is None else said.stride
     )
     if said is not None and found.k != said.k:
         raise UsageError(f"--input {settings.input}: the tokenizer of {folder} has {found.k}-mers")
     return found
-
-
-def has_tokenizer(folder: Path) -> bool:
-    """Whether a checkpoint's folder holds a tokenizer."""
-    return any((folder / name).is_file() for name in ("tokenizer.json", "vocab.txt", "tokenizer_config.json"))
-
-
-def open_tokenizer(folder: Path, settings: CheckpointSettings) -> Any:
-    """The checkpoint's tokenizer, as transformers opens it."""
-    from transformers import AutoTokenizer, PreTrainedTokenizerFast
-
-    try:
-        found = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=settings.trust_remote_code)
-        written = folder / "tokenizer.json"
-        if written.is_file() and not _is_of_kind(found, read_json(written)):
-            # Before its version 5, transformers read the file whatever class it was said to be of.
-            return PreTrainedTokenizerFast.from_pretrained(str(folder))
-        return found
-    except Exception as error:  # of several packages, and of files in many states
-        line = str(error).strip().splitlines()[:1] or [type(error).__name__]
-        raise GenoscanError(
-            f"{folder}: its tokenizer cannot be opened ({line[0][:200]}): put the tokenizer's files there, or say "
-            "--input kmer:K:STRIDE,letters=ACGT,offset=N,unknown=N,prefix=N,suffix=N"
-        ) from None
-
-
-def _is_of_kind(tokenizer: Any, written: dict[str, Any]) -> bool:
-    """Whether the tokenizer is what its tokenizer.json says: byte pairs, not words of that vocabulary."""
-    backend = getattr(tokenizer, "backend_tokenizer", None)
-    return backend is None or type(backend.model).__name__ == (written.get("model") or {}).get("type")
 
 
 def _first_position(net: nn.Module) -> int | None:
@@ -227,27 +183,6 @@ def _token_lengths(spec: KmerInput | BytePairInput, folder: Path, network: nn.Mo
         if int(lengths[scanner_tokens(spec, sequence, str(folder))].sum()) != len(sequence):
             raise GenoscanError(f"{folder}: its tokens do not say which bases they stand for, so no base has a score")
     return lengths
-
-
-@contextmanager
-def quiet_transformers() -> Iterator[None]:
-    """transformers warns of what this folder of code checks itself, and shows progress of loading."""
-    from transformers.utils import logging as transformers_logging
-
-    level, bars = transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
-    transformers_logging.set_verbosity_error()
-    transformers_logging.disable_progress_bar()
-    disabled = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(disabled)
-        transformers_logging.set_verbosity(level)
-        if bars:
-            transformers_logging.enable_progress_bar()
 
 
 TRANSFORMERS = Family("a folder of transformers or peft, or its name on the Hugging Face hub", _recognises, _open)

@@ -10,9 +10,9 @@ from commands import invoke
 from transformers import AutoModelForSequenceClassification, BertModel
 
 from genoscan.export.families import CheckpointSettings, open_checkpoint
-from genoscan.export.families.model_input import parse_input
 from genoscan.scanner.card import KmerInput, NucleotideInput
 from genoscan.scanner.errors import GenoscanError, UsageError
+from genoscan.training.pretrained.model_input import parse_input
 
 
 def opened(folder, **settings):

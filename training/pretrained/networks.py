@@ -10,7 +10,6 @@ import torch
 from torch import nn
 
 from ...scanner.errors import GenoscanError, UsageError
-from .source import CheckpointSettings
 
 _STATE_SPACE = re.compile(r"mamba|caduceus|selective_scan|state_space|\bssm\b|\bs4d?\b", re.IGNORECASE)
 _STATE_SPACE_PACKAGES = ("mamba_ssm", "causal_conv1d", "selective_scan_cuda")
@@ -35,10 +34,8 @@ def refuse_state_space(source: str, what: str) -> GenoscanError:
     )
 
 
-def head_of(path: Path, config: dict[str, Any], settings: CheckpointSettings) -> str | None:
-    """The suffix of the head's class; None for embeddings. `UsageError` where there is no head to score with."""
-    if settings.embeddings:
-        return None
+def head_of(path: Path, config: dict[str, Any]) -> str:
+    """The suffix of the head's class. `UsageError` where there is no head to score with."""
     name = (config.get("architectures") or [""])[0]
     for suffix in _HEADS:
         if name.endswith(suffix):
@@ -50,22 +47,21 @@ def head_of(path: Path, config: dict[str, Any], settings: CheckpointSettings) ->
 
 
 def transformers_network(
-    path: Path, config: dict[str, Any], settings: CheckpointSettings, head: str | None = "", **changes: Any
+    path: Path, config: dict[str, Any], head: str | None, trust: bool = False, **changes: Any
 ) -> nn.Module:
     """The checkpoint's network in float32 with its head, ready for inference.
 
-    head: as `head_of` says by default. changes: to the settings of the checkpoint. `GenoscanError` for code that the
-    user has not trusted, for state-space models, and where weights are missing.
+    head: the suffix of its class, None for hidden states. trust: run code that the checkpoint brings. changes: to the
+    settings of the checkpoint. `GenoscanError` for code that the user has not trusted, for state-space models, and where
+    weights are missing.
     """
-    if head == "":
-        head = head_of(path, config, settings)
     kind = " ".join([str(config.get("model_type", "")), *(config.get("architectures") or [])])
     if is_state_space(kind):
         raise refuse_state_space(str(path), kind.split()[-1])
-    loader = _loader(path, config, head, settings)
+    loader = _loader(path, config, head, trust)
     try:
         net, found = loader.from_pretrained(
-            str(path), dtype=torch.float32, output_loading_info=True, **_trust(loader, settings), **changes
+            str(path), dtype=torch.float32, output_loading_info=True, **_trust(loader, trust), **changes
         )
     except Exception as error:  # of several packages, and of files in many states
         if isinstance(error, ImportError) and is_state_space(str(error)):  # code of the checkpoint's own
@@ -92,23 +88,23 @@ def _is_needed_pooler(name: str, net: nn.Module) -> bool:
     return ".pooler." in name and type(net).__name__.endswith("BertForSequenceClassification")
 
 
-def _trust(loader: Any, settings: CheckpointSettings) -> dict[str, bool]:
-    return {"trust_remote_code": settings.trust_remote_code} if loader.__name__.startswith("AutoModel") else {}
+def _trust(loader: Any, trust: bool) -> dict[str, bool]:
+    return {"trust_remote_code": trust} if loader.__name__.startswith("AutoModel") else {}
 
 
-def _loader(path: Path, config: dict[str, Any], head: str | None, settings: CheckpointSettings) -> Any:
+def _loader(path: Path, config: dict[str, Any], head: str | None, trust: bool) -> Any:
     """The class to load with: our own for published networks whose code need not be run, else transformers' choice."""
     import transformers
 
     if "alibi_starting_size" in config:
-        from ...training.nets import alibi_bert
+        from ..nets import alibi_bert
 
         return getattr(alibi_bert, f"AlibiBert{head or 'Model'}")
     if "add_bias_fnn" in config:
-        from ...training.nets import gated_esm
+        from ..nets import gated_esm
 
         return getattr(gated_esm, f"GatedEsm{head or 'Model'}")
-    if config.get("auto_map") and not settings.trust_remote_code:
+    if config.get("auto_map") and not trust:
         code = ", ".join(sorted(set(map(str, config["auto_map"].values()))))
         raise GenoscanError(
             f"{path}: the checkpoint brings code of its own ({code}), which is not run unasked: "
