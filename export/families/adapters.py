@@ -34,10 +34,10 @@ def merged_network(path: Path, settings: CheckpointSettings) -> tuple[nn.Module,
             f"{', '.join(_HEADS)}; or export pooled embeddings with --embeddings mean"
         )
     labels = _labels(path)
-    changes: dict[str, Any] = {"ignore_mismatched_sizes": True}
+    changes: dict[str, Any] = {}
     if labels is not None and head is not None and labels != len(config.get("id2label") or {}):
         changes["num_labels"] = labels
-    net = transformers_network(base, config, head, settings.trust_remote_code, **changes)
+    net = transformers_network(base, config, head, settings.trust_remote_code, fresh_head=True, **changes)
     try:
         merged = PeftModel.from_pretrained(net, str(path)).merge_and_unload()
     except Exception as error:  # of several packages, and of files in many states

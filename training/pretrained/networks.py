@@ -15,11 +15,16 @@ _STATE_SPACE = re.compile(r"mamba|caduceus|selective_scan|state_space|\bssm\b|\b
 _STATE_SPACE_PACKAGES = ("mamba_ssm", "causal_conv1d", "selective_scan_cuda")
 _UNUSED = re.compile(r"contact_head|pooler|position_ids|inv_freq|token_type_ids|\blm_head\b|^cls\.")
 """Weights that a head does not need, or that follow from the settings."""
+_HEAD_WEIGHTS = re.compile(r"^(classifier|score|lm_head|cls)\b|\.pooler\.")
 _MOST_POSITIONS = 10**6
 _HEADS = {
     "ForSequenceClassification": "AutoModelForSequenceClassification",
+    "ForMaskedLM": "AutoModelForMaskedLM",
     "ForTokenClassification": "AutoModelForTokenClassification",
 }
+
+
+_SCORING = ("ForSequenceClassification", "ForTokenClassification")
 
 
 def is_state_space(text: str) -> bool:
@@ -37,7 +42,7 @@ def refuse_state_space(source: str, what: str) -> GenoscanError:
 def head_of(path: Path, config: dict[str, Any]) -> str:
     """The suffix of the head's class. `UsageError` where there is no head to score with."""
     name = (config.get("architectures") or [""])[0]
-    for suffix in _HEADS:
+    for suffix in _SCORING:
         if name.endswith(suffix):
             return suffix
     raise UsageError(
@@ -47,12 +52,17 @@ def head_of(path: Path, config: dict[str, Any]) -> str:
 
 
 def transformers_network(
-    path: Path, config: dict[str, Any], head: str | None, trust: bool = False, **changes: Any
+    path: Path,
+    config: dict[str, Any],
+    head: str | None,
+    trust: bool = False,
+    fresh_head: bool = False,
+    **changes: Any,
 ) -> nn.Module:
     """The checkpoint's network in float32 with its head, ready for inference.
 
-    head: the suffix of its class, None for hidden states. trust: run code that the checkpoint brings. changes: to the
-    settings of the checkpoint. `GenoscanError` for code that the user has not trusted, for state-space models, and where
+    head: the suffix of its class, None for hidden states. trust: run code that the checkpoint brings. fresh_head: a head
+    that the checkpoint lacks, or has in another size, starts random. changes: to the checkpoint's settings. `GenoscanError` for code that the user has not trusted, for state-space models, and where
     weights are missing.
     """
     kind = " ".join([str(config.get("model_type", "")), *(config.get("architectures") or [])])
@@ -61,21 +71,43 @@ def transformers_network(
     loader = _loader(path, config, head, trust)
     try:
         net, found = loader.from_pretrained(
-            str(path), dtype=torch.float32, output_loading_info=True, **_trust(loader, trust), **changes
+            str(path),
+            dtype=torch.float32,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,
+            **_trust(loader, trust),
+            **changes,
         )
     except Exception as error:  # of several packages, and of files in many states
         if isinstance(error, ImportError) and is_state_space(str(error)):  # code of the checkpoint's own
             raise refuse_state_space(str(path), "a network whose code needs such a package") from None
         raise GenoscanError(f"{path}: the network cannot be loaded: {first_line(error)}") from None
-    kept = changes.get("ignore_mismatched_sizes", False)  # an adapter brings the head
     missing = [name for name in found["missing_keys"] if not _UNUSED.search(name) or _is_needed_pooler(name, net)]
-    wrong = [str(one[0]) for one in found["mismatched_keys"]]
-    if (missing or wrong) and not kept:
+    wrong = [*missing, *(str(one[0]) for one in found["mismatched_keys"])]
+    if fresh_head:
+        wrong = [name for name in wrong if not _HEAD_WEIGHTS.search(name)]
+    if wrong:
         raise GenoscanError(
-            f"{path}: weights are missing, e.g. {sorted(missing + wrong)[0]}: the checkpoint has no trained head of "
-            "this kind, or its network is another than its config.json says"
+            f"{path}: weights are missing, e.g. {min(wrong)}: the checkpoint has no trained head of this kind, or its "
+            "network is another than its config.json says"
         )
     return net.eval()
+
+
+def fresh_network(
+    config: Any, head: str | None, path: Path | None = None, trust: bool = False, **changes: Any
+) -> nn.Module:
+    """A network with random weights from torch's generator.
+
+    config: of transformers, or the settings in a checkpoint's config.json at ``path``, of which ``changes`` differ.
+    """
+    from transformers import AutoConfig
+
+    if path is None:
+        return _loader(Path(), config.to_dict(), head, trust).from_config(config)
+    loader = _loader(path, config, head, trust)
+    settings = AutoConfig.from_pretrained(str(path), trust_remote_code=trust, **changes)
+    return loader.from_config(settings) if hasattr(loader, "from_config") else loader(settings)
 
 
 def first_line(error: BaseException) -> str:
