@@ -17,7 +17,7 @@ from ...training.pretrained.model_input import input_of_tokenizer, parse_input, 
 from ...training.pretrained.networks import head_of, longest_input, transformers_network
 from ...training.pretrained.quiet import quiet_transformers
 from .cards import Head, build_card, output_names, sizes
-from .heads import KmersToBins, TokenNetwork, TokensToBins
+from .heads import KmersToBins, TokenNetwork, TokensToBins, first_position
 from .source import CheckpointSettings, Family, Source
 
 _KMER_WINDOW, _WORD_WINDOW = 512, 600
@@ -52,7 +52,7 @@ def _open_quietly(path: Path, settings: CheckpointSettings) -> Source:
     spec = _within(spec, window, limit, path)
     bin = settings.bin or _default_bin(spec)
     pad = spec.pad if isinstance(spec, BytePairInput) else None
-    network: nn.Module = TokenNetwork(net, pad, settings.embeddings, _first_position(net))
+    network: nn.Module = TokenNetwork(net, pad, settings.embeddings, first_position(net))
     if head.task == "segmentation":
         network = _per_bin(network, spec, window, bin, tokenizer_folder)
     unknown = _RAGGED_UNKNOWN if ragged(spec) else _FIXED_UNKNOWN
@@ -99,16 +99,6 @@ def _input(folder: Path, settings: CheckpointSettings, limit: int | None) -> Mod
     if said is not None and found.k != said.k:
         raise UsageError(f"--input {settings.input}: the tokenizer of {folder} has {found.k}-mers")
     return found
-
-
-def _first_position(net: nn.Module) -> int | None:
-    """The first token's position in networks that take positions, as they count them; None for others."""
-    kind = getattr(net.config, "model_type", "")
-    if kind == "bert" and not hasattr(net.config, "alibi_starting_size"):
-        return 0
-    if kind == "esm":  # positions of tokens that are not padding are counted from behind the padding's own
-        return net.config.pad_token_id + 1
-    return None
 
 
 def _default_window(spec: ModelInput, limit: int | None) -> int:
