@@ -34,7 +34,11 @@ def slurm_script(words: Sequence[str], out: str, script: str, options: Sequence[
         raise UsageError(f"--sbatch --time={time}: too short: a job needs {_MARGIN_MINUTES + 1} minutes")
     folder, here = Path(out).resolve(), Path.cwd()
     chosen = {"--job-name": f"genoscan-{folder.name}", "--output": f"{folder}.slurm-%j.log", "--time": time}
-    lines = [f"#SBATCH {name}={shlex.quote(value)}" for name, value in chosen.items() if not _has(options, name) or name == "--time"]
+    lines = [
+        f"#SBATCH {name}={shlex.quote(value)}"
+        for name, value in chosen.items()
+        if not _has(options, name) or name == "--time"
+    ]
     lines += [f"#SBATCH {one}" for one in options if not one.startswith("--time=")]
     command = [sys.executable, "-m", "genoscan", *words, "--time-limit", f"{limit:g}"]
     run, again = shlex.quote(str(folder / RUN)), shlex.quote(str(Path(script).resolve()))

@@ -15,6 +15,7 @@ from ...scanner.errors import UsageError
 from .splits import MINIMA, assign_splits, canonical_digest, components, similar_pairs, sketch
 from .store import LEFT_OUT, SPLITS, Sequences
 
+LARGE = 0.5
 RELATED = 0.5
 """Estimated Jaccard similarity of 10-mer sets from which sequences of two splits are counted as relatives."""
 
@@ -28,8 +29,10 @@ class Places(NamedTuple):
 
 
 def split_by_group(generator: np.random.Generator, groups: np.ndarray, shares: tuple[float, ...]) -> np.ndarray:
-    """uint8 (rows,): places in `SPLITS`; groups int64 (rows,) stay whole. Groups that are large for a split train."""
-    return assign_splits(generator, groups, shares).astype(np.uint8)
+    """uint8 (rows,): places in `SPLITS`; groups int64 (rows,) stay whole. Groups of more than `LARGE` of a split
+    train."""
+    smallest = min(share for share in shares if share) / sum(shares) * len(groups)
+    return assign_splits(generator, groups, shares, max(LARGE, 1 / smallest)).astype(np.uint8)
 
 
 def split_by_block(

@@ -75,7 +75,10 @@ def find_tables(data: str) -> list[Source]:
 def input_digests(recipe: SequenceRecipe) -> list[tuple[str, str]]:
     """Path and BLAKE2b of each file that the run learns from."""
     files = [one.path for one in find_tables(recipe.inputs.data)]
-    files += [Path(recipe.inputs.genome)] if not recipe.data.sequence else []
+    if not recipe.data.sequence:
+        if not recipe.inputs.genome:
+            raise UsageError("data.sequence is empty, so bases come from a genome: say --genome FASTA")
+        files.append(Path(recipe.inputs.genome))
     return [(str(path), file_digest(path)) for path in files]
 
 
@@ -163,8 +166,6 @@ class _Notes:
         with ExitStack() as stack:
             genome = None
             if not data.sequence:
-                if not self.recipe.inputs.genome:
-                    raise UsageError("data.sequence is empty, so bases come from a genome: say --genome FASTA")
                 genome = _Reader(stack.enter_context(open_genome(self.recipe.inputs.genome)), self.recipe.inputs.genome)
             for table in tables:
                 for line, fields in read_table(table.path, wanted):

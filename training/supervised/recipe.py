@@ -21,7 +21,7 @@ from .networks import NetSettings
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 _INPUTS = ("data", "genome")
 _NET_PATHS = ("checkpoint",)
-_CHOICES = ("way", "kind")
+_CHOICES = ("adapt.way", "net.kind")
 """Fields that decide which others a section has."""
 
 
@@ -308,7 +308,7 @@ def apply_change(table: dict[str, Any], change: str) -> None:
         value = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         value = text
-    if field in _CHOICES and table.get(field) != value:
+    if place.strip() in _CHOICES and table.get(field) != value:
         table.clear()  # the other fields are of what was chosen before
     table[field] = value
 
