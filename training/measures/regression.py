@@ -14,7 +14,7 @@ import numpy as np
 from scipy.stats import pearsonr, spearmanr
 from sklearn.metrics import r2_score
 
-MEASURES = ("pearson", "spearman", "r2_pearson", "r2_determination")
+from .names import REGRESSION
 
 
 def output_measures(predicted: np.ndarray, measured: np.ndarray) -> dict[str, float]:
@@ -22,10 +22,10 @@ def output_measures(predicted: np.ndarray, measured: np.ndarray) -> dict[str, fl
     known = ~np.isnan(measured)
     predicted, measured = predicted[known].astype(np.float64), measured[known].astype(np.float64)
     if len(measured) < 2 or np.ptp(measured) == 0:
-        return dict.fromkeys(MEASURES, np.nan)
+        return dict.fromkeys(REGRESSION, np.nan)
     found = {"r2_determination": float(r2_score(measured, predicted))}
     if np.ptp(predicted) == 0:
-        return dict.fromkeys(MEASURES, np.nan) | found
+        return dict.fromkeys(REGRESSION, np.nan) | found
     pearson = float(pearsonr(predicted, measured).statistic)
     spearman = float(spearmanr(predicted, measured).statistic)
     return {"pearson": pearson, "spearman": spearman, "r2_pearson": pearson**2} | found
@@ -43,8 +43,8 @@ def regression_measures(predicted: np.ndarray, measured: np.ndarray, names: Sequ
     if len(names) == 1:
         return pooled
     single = [output_measures(predicted[:, i], measured[:, i]) for i in range(len(names))]
-    each = {f"{key}/{name}": one[key] for name, one in zip(names, single, strict=True) for key in MEASURES}
-    return pooled | {f"mean/{key}": _mean([one[key] for one in single]) for key in MEASURES} | each
+    each = {f"{key}/{name}": one[key] for name, one in zip(names, single, strict=True) for key in REGRESSION}
+    return pooled | {f"mean/{key}": _mean([one[key] for one in single]) for key in REGRESSION} | each
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -102,7 +102,7 @@ def prepare(
     made_of = {
         "inputs": [digest for _, digest in digests],
         "settings": settings,
-        "task": recipe.task.model_dump(mode="json", exclude={"loss", "balance", "standardize"}),
+        "task": recipe.task.model_dump(mode="json", exclude={"loss", "balance", "standardize", "weights"}),
         "seed": recipe.seed,
         "margin": _margin(recipe),
     }
@@ -261,12 +261,16 @@ def _targets(recipe: SequenceRecipe, field: dict[str, str], where: str) -> np.nd
         raise UsageError(f"{where}: {error}") from None
     if np.isinf(values).any():
         raise UsageError(f"{where}: has an infinite value")
+    if task.lowest is not None:
+        values = np.maximum(values, task.lowest)  # of NaN and a number NaN
     if task.transform == "none":
         return values.astype(np.float32)
     shifted = values + (1.0 if task.transform == "log1p" else task.pseudocount)
     if (shifted <= 0).any():
         raise UsageError(f"{where}: has a value with no logarithm: give task.pseudocount, or transform = 'none'")
-    return {"log1p": np.log, "log2": np.log2, "log10": np.log10}[task.transform](shifted).astype(np.float32)
+    return {"log1p": np.log, "log": np.log, "log2": np.log2, "log10": np.log10}[task.transform](shifted).astype(
+        np.float32
+    )
 
 
 def _place(recipe: SequenceRecipe, field: dict[str, str], where: str) -> tuple[str, int, int]:

@@ -131,9 +131,6 @@ def probe_layers(
     recipe: SequenceRecipe, way: Probe, embedded: dict[str, np.ndarray], targets: dict[str, np.ndarray]
 ) -> list[Layer]:
     """The best probe of each layer. embedded, targets: of train and validation; see `embed`."""
-    best_by = recipe.best_by
-    if best_by == "loss":
-        raise UsageError("fit.best_by: layer probing has no loss: name a measure")
     layers = []
     for number in range(len(embedded["train"])):
         scaler = StandardScaler().fit(embedded["train"][number])
@@ -143,11 +140,9 @@ def probe_layers(
             weight, bias = _fit(recipe, train, targets["train"], penalty)
             logits = held_out @ weight.T + bias
             measures = measures_of(recipe.task, _predicted(recipe, logits), targets["validation"])
-            if best_by not in measures:
-                raise UsageError(f"fit.best_by: there is no measure {best_by}")
             weight = weight / scaler.scale_
             tried.append(Layer(number, penalty, measures, weight, bias - weight @ scaler.mean_))
-        layers.append(max(tried, key=lambda one: np.nan_to_num(one.measures[best_by], nan=-np.inf)))
+        layers.append(max(tried, key=lambda one: np.nan_to_num(one.measures[recipe.best_by], nan=-np.inf)))
     return layers
 
 

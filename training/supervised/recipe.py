@@ -15,6 +15,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from ...scanner.card import Calling, Score, Track
 from ...scanner.errors import GenoscanError, UsageError
+from ..measures.names import measure_names
 from ..recipe import Part, bundled_recipes, bundled_text, first_problem
 from .networks import NetSettings
 
@@ -42,7 +43,9 @@ class Task(Part):
 
     targets: columns; of a regression one or several, blank where not measured; of a classification one.
     classes: of a classification, as the column has them; with two, the second is the positive one.
-    transform: of a regression's values: log2 and log10 of value + pseudocount, or log1p.
+    lowest: a regression's smaller values count as this. transform: then the logarithm of value + pseudocount (log is the
+        natural one, log1p that of value + 1).
+    weights: of a regression's outputs in the loss; by default all alike.
     standardize: learn values as standard deviations from the training mean; the network that is saved gives the values.
     loss: of a regression: mean squared error, or Huber's, which outliers weigh less in.
     balance: of a classification: classes count alike, however rare.
@@ -51,10 +54,12 @@ class Task(Part):
     kind: Literal["regression", "classification"]
     targets: tuple[str, ...] = Field(min_length=1)
     classes: tuple[str, ...] = ()
-    transform: Literal["none", "log1p", "log2", "log10"] = "none"
+    lowest: float | None = Field(default=None, allow_inf_nan=False)
+    transform: Literal["none", "log1p", "log", "log2", "log10"] = "none"
     pseudocount: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     standardize: bool = True
     loss: Literal["mse", "huber"] = "mse"
+    weights: tuple[Annotated[float, Field(ge=0, allow_inf_nan=False)], ...] = ()
     balance: bool = False
 
     @model_validator(mode="after")
@@ -66,7 +71,9 @@ class Task(Part):
         if self.kind == "regression" and (self.classes or self.balance):
             raise ValueError("classes and balance are for kind = 'classification'")
         if self.transform in ("none", "log1p") and self.pseudocount:
-            raise ValueError("pseudocount is for transform = 'log2' or 'log10'")
+            raise ValueError("pseudocount is for transform = 'log', 'log2' or 'log10'")
+        if self.weights and len(self.weights) != (len(self.targets) if self.kind == "regression" else 0):
+            raise ValueError("weights: a regression has one for each of its targets")
         return self
 
     @property
@@ -174,6 +181,7 @@ class Fit(Part):
     batch: sequences to a forward pass; accumulate: passes to a step of the optimiser.
     schedule: of the learning rate, after ``warmup`` steps in which it rises.
     precision: ``auto`` is bfloat16 on a GPU that has it, and float32 elsewhere. fp16 and bf16 need a GPU.
+    moving_average: decay a step of the mean of weights that is measured and kept instead of the last ones; 0: none.
     patience: epochs without a better validation measure after which training ends; 0: never before the last.
     best_by: the validation measure whose best epoch is kept; by default Pearson's correlation (its mean over outputs) or
         MCC. ``loss`` is the validation loss.
@@ -188,6 +196,7 @@ class Fit(Part):
     weight_decay: float = Field(default=0.01, ge=0, allow_inf_nan=False)
     clip: float = Field(default=1.0, gt=0)
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    moving_average: float = Field(default=0.0, ge=0, lt=1)
     patience: int = Field(default=0, ge=0)
     best_by: str = ""
 
@@ -243,6 +252,9 @@ class SequenceRecipe(Part):
             raise ValueError("card.window: say how many bases a scan's windows have, or give data.window")
         if self.card.step is not None and (self.card.step > window or (window - self.card.step) % 2):
             raise ValueError("card.step: must be at most the window, and both even or both odd")
+        known = measure_names(self.task.kind == "regression", self.task.outputs)
+        if self.best_by not in (*known, *(["loss"] if self.adapt.way != "probe" else [])):
+            raise ValueError(f"fit.best_by: there is no measure {self.best_by}, but {', '.join(known)}"[:300])
         return self
 
     @property
@@ -262,7 +274,7 @@ def load_sequence_recipe(source: str | Path, changes: Sequence[str] = ()) -> Seq
     """
     table, base = read_recipe_table(source)
     resolve_paths(table, base)
-    for change in changes:
+    for change in sorted(changes, key=lambda one: one.partition("=")[0].strip() not in _CHOICES):
         apply_change(table, change)
     return checked_recipe(table, str(source), SequenceRecipe)
 

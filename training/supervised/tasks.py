@@ -17,8 +17,10 @@ from .recipe import Task
 
 @dataclass(frozen=True)
 class Scale:
-    """Values as a network learns them: (value - mean) / deviation, float64 (outputs,) each. For classes the weight of
-    each in the loss is ``weights`` (classes,)."""
+    """Values as a network learns them: (value - mean) / deviation, float64 (outputs,) each.
+
+    weights: (outputs,) of each output, or class, in the loss.
+    """
 
     mean: np.ndarray
     deviation: np.ndarray
@@ -33,17 +35,18 @@ def scale_of(task: Task, sequences: Sequences, rows: np.ndarray) -> Scale:
         counts = np.bincount(targets[:, 0].astype(np.int64), minlength=count)
         weights = len(rows) / (count * np.maximum(counts, 1)) if task.balance else np.ones(count)
         return Scale(np.zeros(count), np.ones(count), weights)
+    weights = np.array(task.weights or np.ones(count), dtype=np.float64)
     if not task.standardize:
-        return Scale(np.zeros(count), np.ones(count), np.ones(count))
+        return Scale(np.zeros(count), np.ones(count), weights)
     known = ~np.isnan(targets)
     numbers = np.maximum(known.sum(axis=0), 1)
     mean = np.where(known, targets, 0).sum(axis=0) / numbers
     deviation = np.sqrt(np.where(known, (targets - mean) ** 2, 0).sum(axis=0) / numbers)
-    return Scale(mean, np.where(deviation > 0, deviation, 1.0), np.ones(count))
+    return Scale(mean, np.where(deviation > 0, deviation, 1.0), weights)
 
 
 def loss_of(task: Task, scale: Scale, logits: Tensor, labels: Tensor) -> Tensor:
-    """Mean loss over what was measured; labels float (batch, targets), NaN where not, which adds nothing.
+    """Mean loss over what was measured, outputs by their weights; labels float (batch, targets), NaN where not, which adds nothing.
 
     A batch in which nothing was measured has a loss of 0, with a gradient of 0.
     """
@@ -56,7 +59,8 @@ def loss_of(task: Task, scale: Scale, logits: Tensor, labels: Tensor) -> Tensor:
     known = ~torch.isnan(labels)
     wanted = torch.where(known, (labels - mean) / deviation, logits.detach())
     each = functional.huber_loss if task.loss == "huber" else functional.mse_loss
-    return each(logits, wanted, reduction="sum") / known.sum().clamp(min=1)
+    weights = torch.as_tensor(scale.weights, dtype=logits.dtype, device=logits.device) * known
+    return (each(logits, wanted, reduction="none") * weights).sum() / weights.sum().clamp(min=1e-6)
 
 
 def predictions(task: Task, scale: Scale, logits: np.ndarray) -> np.ndarray:

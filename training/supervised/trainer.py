@@ -20,6 +20,7 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArgu
 
 from ...scanner.errors import GenoscanError, UsageError
 from ..checkpoint import write_metrics
+from .average import MovingAverage
 from .examples import LengthBuckets
 from .recipe import Fit
 
@@ -113,8 +114,6 @@ def best_epoch(history: Sequence[dict[str, float]], name: str) -> dict[str, floa
     """The first of the finished epochs with the best measure; empty where there is none. NaN is worse than anything."""
     key = "validation_loss" if name == "loss" else name
     done = [one for one in history if key in one]
-    if done and not any(key in one for one in history):
-        raise UsageError(f"fit.best_by: there is no measure {name}")
     sign = -1 if name == "loss" else 1
 
     def worth(one: dict[str, float]) -> float:
@@ -164,6 +163,7 @@ class _SequenceTrainer(Trainer):
     def __init__(self, job: Job):
         self.job = job
         self.sampler = LengthBuckets(job.train.lengths, job.fit.batch, job.seed)
+        self.average = MovingAverage(job.model, job.fit.moving_average)
         super().__init__(
             model=job.model,
             args=_arguments(job),
@@ -171,7 +171,7 @@ class _SequenceTrainer(Trainer):
             train_dataset=job.train,
             eval_dataset=job.held_out,
             compute_metrics=lambda found: job.measure(found.predictions, found.label_ids),
-            callbacks=[_Progress(job, self.sampler)],
+            callbacks=[_Progress(job, self.sampler, self.average)],
         )
         self.loss_is_scaled_for_ga = False
         self.remove_callback(PrinterCallback)
@@ -194,13 +194,20 @@ class _SequenceTrainer(Trainer):
             )
         return (loss, {"logits": logits}) if return_outputs else loss
 
+    def evaluate(self, *words, **named):
+        """With the mean of weights in their place, where there is one; the callback keeps the best meanwhile."""
+        with self.average.in_place():
+            return super().evaluate(*words, **named)
+
     def _save(self, output_dir=None, state_dict=None) -> None:  # noqa: ARG002
         folder = Path(output_dir or self.args.output_dir)
         folder.mkdir(parents=True, exist_ok=True)
-        save_file(changing_weights(self.model), folder / _WEIGHTS)
+        save_file({**changing_weights(self.model), **self.average.saved()}, folder / _WEIGHTS)
 
     def _load_from_checkpoint(self, resume_from_checkpoint, model=None) -> None:  # noqa: ARG002
-        self.model.load_state_dict(load_file(Path(resume_from_checkpoint) / _WEIGHTS), strict=False)
+        saved = load_file(Path(resume_from_checkpoint) / _WEIGHTS)
+        self.average.restore(saved)
+        self.model.load_state_dict(saved, strict=False)
 
 
 def changing_weights(model: nn.Module) -> dict[str, Tensor]:
@@ -257,16 +264,17 @@ def _is_whole(epoch: float) -> bool:
 class _Progress(TrainerCallback):
     """After an epoch: the best is kept, metrics.jsonl, TensorBoard, a line; stops for signals, time and patience."""
 
-    def __init__(self, job: Job, sampler: LengthBuckets):
+    def __init__(self, job: Job, sampler: LengthBuckets, average: MovingAverage):
         from torch.utils.tensorboard import SummaryWriter
 
-        self.job, self.sampler = job, sampler
+        self.job, self.sampler, self.average = job, sampler, average
         self.board = SummaryWriter(str(job.out / TENSORBOARD), purge_step=len(job.history) + 1)
 
     def on_epoch_begin(self, args, state, control, **_: Any) -> None:  # noqa: ARG002
         self.sampler.epoch = self.job.train.epoch = int(state.epoch or 0)
 
     def on_step_end(self, args, state, control, **_: Any) -> None:  # noqa: ARG002
+        self.average.step(state.global_step)
         if self.job.watch.reason() and state.global_step < state.max_steps:
             control.should_training_stop = True
             if not _is_whole(state.epoch):  # at an epoch's end all is measured and saved anyway

@@ -81,7 +81,9 @@ def test_buckets_save_most_of_the_filling_and_change_with_the_epoch():
 def examples(tmp_path, data, training=True, margin=0):
     texts = sequences(40, 30 + 2 * margin)
     write_rows(tmp_path, [Row(coded(text), np.array([1.0]), 0, 1) for text in texts])
-    return Examples(open_sequences(tmp_path, 1), np.arange(40), data, seed=1, training=training), list(map(coded, texts))
+    return Examples(open_sequences(tmp_path, 1), np.arange(40), data, seed=1, training=training), list(
+        map(coded, texts)
+    )
 
 
 def test_both_strands_are_shown_and_an_epoch_can_be_shown_again(tmp_path):

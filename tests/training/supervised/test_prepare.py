@@ -38,6 +38,23 @@ def test_rows_and_values(tmp_path):
     assert sorted(found.splits.tolist()) == [0, 1, 2]
 
 
+def test_small_values_are_raised_before_the_logarithm(tmp_path):
+    table = write_table(
+        tmp_path / "t.tsv",
+        ["sequence", "strength"],
+        [[s, v] for s, v in zip(sequences(6), [-5, 0, 0.9, "", 1, 2], strict=True)],
+    )
+    found = prepared(
+        tmp_path,
+        table,
+        "task.transform=log",
+        "task.pseudocount=0.1",
+        "task.lowest=0",
+        "data.split.shares=[0.4,0.3,0.3]",
+    )
+    np.testing.assert_allclose(found.targets[:, 0], np.log([0.1, 0.1, 1.0, 1.1, 2.1]), rtol=1e-6)
+
+
 def test_classes_are_numbered_as_the_recipe_names_them(tmp_path):
     recipe = write_recipe(
         tmp_path / "c.toml",

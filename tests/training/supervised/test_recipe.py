@@ -78,6 +78,8 @@ def test_what_epochs_are_compared_by(tmp_path):
         ("data.split.shares=[1,0,0]", "shares must not be negative, and training and validation need some"),
         ("card.step=41", r"card\.step: must be at most the window, and both even or both odd"),
         ("net.kind=transformers", "has either a checkpoint or a config"),
+        ("fit.best_by=beauty", "fit.best_by: there is no measure beauty, but pearson, spearman, r2_pearson"),
+        ("fit.best_by=mcc", "fit.best_by: there is no measure mcc"),
         ("name=a b", "name: String should match pattern"),
     ],
 )

@@ -39,6 +39,14 @@ def test_a_batch_without_labels_has_no_loss():
     assert not logits.grad.any()
 
 
+def test_outputs_have_weights():
+    """Squared errors 1 and 9 with weights 1 and 3, and an output that was not measured."""
+    task = Task(kind="regression", targets=("a", "b"), weights=(1, 3))
+    scale = scale_of(task, Rows([[0, 0], [0, 0]]), np.arange(2))
+    loss = loss_of(task, scale, torch.zeros(2, 2), torch.tensor([[1.0, 3.0], [1.0, float("nan")]]))
+    assert loss.item() == pytest.approx((1 + 3 * 9 + 1) / (1 + 3 + 1))
+
+
 def test_huber_weighs_an_outlier_less():
     task = Task(kind="regression", targets=("a",), loss="huber")
     assert loss_of(task, plain(1), torch.tensor([[0.0]]), torch.tensor([[10.0]])).item() == pytest.approx(9.5)

@@ -18,7 +18,9 @@ TOKENS = torch.tensor([[2, 7, 8, 9, 10, 3]])
 def built(tmp_path, way, net=None, family=None, *changes):
     path = write_recipe(tmp_path / "r.toml", net=net)
     if family:
-        folder = getattr(checkpoints, family)(tmp_path / family, num_hidden_layers=2, **({} if family != "grover" else {}))
+        folder = getattr(checkpoints, family)(
+            tmp_path / family, num_hidden_layers=2, **({} if family != "grover" else {})
+        )
         changes = ("net.kind=transformers", f"net.checkpoint={folder}", *changes)
     recipe = load_sequence_recipe(path, [*changes, f"adapt.way={way}"])
     torch.manual_seed(0)
