@@ -161,6 +161,33 @@ def train_promoter(recipe, data, genome, changes, device, out, time_limit, wandb
     train_sequences(chosen, out, device, threads, time_limit, wandb)
 
 
+@train.command("pretrain")
+@click.option("--recipe", required=True, metavar="NAME_OR_TOML", help="A bundled recipe or a file.")
+@click.option("--genome", metavar="FASTA", help="Genome whose windows are learned from.")
+@click.option("--exclude", metavar="BED", help="Places that no window touches, such as what a later task is tested on.")
+@click.option("--data", metavar="TABLE_OR_DIR", help="Sequences with measured profiles, for recipes of that kind.")
+@set_option
+@place_option
+@out_option
+@limit_option
+@wandb_option
+@threads_option
+@guarded
+def train_pretrain(recipe, genome, exclude, data, changes, device, out, time_limit, wandb, threads):
+    """Train a network without labels: to tell masked tokens of a genome, views of a window from those of others, or
+    which measured profile belongs to a sequence. `net.checkpoint` of a recipe starts from what comes out.
+
+    \b
+    Example:
+      genoscan train pretrain --recipe pretrain-masked --genome ecoli.fa -o runs/masked
+    """
+    from ..training.pretraining.recipe import load_pretrain_recipe
+    from ..training.pretraining.run import pretrain
+
+    chosen = load_pretrain_recipe(recipe, _with_inputs(changes, genome=genome, exclude=exclude, data=data))
+    pretrain(chosen, out, device, threads, time_limit, wandb)
+
+
 @train.command("compare")
 @click.option("--recipe", "recipes", multiple=True, required=True, metavar="NAME_OR_TOML",
               help="A bundled recipe or a file; repeatable.")  # fmt: skip

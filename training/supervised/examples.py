@@ -97,7 +97,7 @@ class Encoding:
 
     def __init__(self, card: ModelCard, tokens: bool, pad: int, longest: int | None):
         self.encoder: Encoder = encoder(card)
-        self.tokens, self.pad, self.longest, self.name = tokens, pad, longest, card.name
+        self.spec, self.tokens, self.pad, self.longest, self.name = card.input, tokens, pad, longest, card.name
 
     def __call__(self, sequences: Sequence[np.ndarray]) -> tuple[Tensor, Tensor | None]:
         """Tensor and, of tokens, mask int64 (rows, tokens) that is 0 where a row is filled up."""

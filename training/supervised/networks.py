@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -39,7 +40,7 @@ _TOKENIZER_FILES = (
 
 
 class TransformersSettings(Part):
-    """An encoder of transformers: a checkpoint's folder (or name on the Hugging Face hub), or a configuration.
+    """An encoder of transformers: a checkpoint's folder (or name on the Hugging Face hub), or, without one, a configuration.
 
     config: fields of the configuration of ``model_type`` bert or esm, as transformers names them, for fresh weights.
     tokens: ``kmer:K:STRIDE`` for a configuration, or for a checkpoint whose tokenizer does not say its stride.
@@ -53,17 +54,18 @@ class TransformersSettings(Part):
 
     @model_validator(mode="after")
     def _consistent(self) -> TransformersSettings:
-        if bool(self.checkpoint) == bool(self.config):
-            raise ValueError("a network of transformers has either a checkpoint or a config")
-        if self.config and not self.tokens:
+        if not self.checkpoint and not self.config:
+            raise ValueError("a network of transformers has a checkpoint or a config")
+        if not self.checkpoint and not self.tokens:
             raise ValueError("tokens: a config needs to know its tokens: kmer:K:STRIDE")
         return self
 
 
 class ConvolutionalSettings(Part):
-    """The baseline of `nets.convolutional`."""
+    """The baseline of `nets.convolutional`. checkpoint: a run folder whose network it starts from, but for the head."""
 
     kind: Literal["convolutional"]
+    checkpoint: str = ""
     width: int = Field(default=64, ge=1)
     layers: int = Field(default=3, ge=1)
     kernel: int = Field(default=9, ge=1)
@@ -71,11 +73,11 @@ class ConvolutionalSettings(Part):
     dropout: float = Field(default=0.2, ge=0, lt=1)
 
     def build(self, outputs: int) -> nn.Module:
-        return ConvolutionalNet(outputs, **self.model_dump(exclude={"kind"}))
+        return ConvolutionalNet(outputs, **self.model_dump(exclude={"kind", "checkpoint"}))
 
 
 NetSettings = Annotated[TransformersSettings | ConvolutionalSettings, Field(discriminator="kind")]
-"""A network of our own has settings with ``kind`` and ``build(outputs)``, and reads one-hot bases."""
+"""A network of our own has settings with ``kind``, ``checkpoint`` and ``build(outputs)``, and reads one-hot bases."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,10 @@ def build_network(
     Random weights come from torch's generator. head: the suffix of a class of transformers; None for hidden states.
     """
     if not isinstance(settings, TransformersSettings):
-        return Network(settings.build(len(outputs)), NucleotideInput(layout="one-hot"), tokens=False)
+        module = settings.build(len(outputs))
+        if settings.checkpoint and not fresh:
+            start_from(module, Path(settings.checkpoint))
+        return Network(module, NucleotideInput(layout="one-hot"), tokens=False)
     labels = {
         "num_labels": len(outputs),
         "id2label": dict(enumerate(outputs)),
@@ -123,9 +128,9 @@ def build_network(
         "problem_type": "regression" if regression else "single_label_classification",
     }
     with quiet_transformers():
-        if settings.config:
-            return _from_config(settings, labels, head)
-        return _from_checkpoint(settings, labels, fresh, head)
+        if settings.checkpoint:
+            return _from_checkpoint(settings, labels, fresh, head)
+        return _from_config(settings, labels, head)
 
 
 def _from_config(settings: TransformersSettings, labels: dict[str, Any], head: str | None) -> Network:
@@ -163,6 +168,22 @@ def checkpoint_folder(name: str) -> Path:
         if (folder / CONFIG).is_file():
             return folder
     raise UsageError(f"{name}: no such checkpoint: give the folder of a network of transformers, with its config.json")
+
+
+def start_from(module: nn.Module, run: Path) -> None:
+    """Weights of the best network of a run, of which the head may be another; `GenoscanError` for another network."""
+    path = run / "best" / WEIGHTS
+    try:
+        found = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise GenoscanError(f"{path}: no weights of a network of `genoscan train`: {error}") from None
+    own, head = module.state_dict(), head_of(module)
+    wrong = [
+        name for name in own if not name.startswith(head) and getattr(found.get(name), "shape", None) != own[name].shape
+    ]
+    if wrong:
+        raise GenoscanError(f"{path}: has no {wrong[0]} of the size that the recipe's network has")
+    module.load_state_dict({name: found[name] for name in own if not name.startswith(head)}, strict=False)
 
 
 def layers_of(module: nn.Module) -> list[nn.Module]:

@@ -20,9 +20,9 @@ from ..recipe import Part, bundled_recipes, bundled_text, first_problem
 from .networks import NetSettings
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
-_INPUTS = ("data", "genome")
+_INPUTS = ("data", "genome", "exclude")
 _NET_PATHS = ("checkpoint",)
-_CHOICES = ("adapt.way", "net.kind")
+_CHOICES = ("adapt.way", "net.kind", "pretrain.kind")
 """Fields that decide which others a section has."""
 
 
@@ -274,8 +274,7 @@ def load_sequence_recipe(source: str | Path, changes: Sequence[str] = ()) -> Seq
     """
     table, base = read_recipe_table(source)
     resolve_paths(table, base)
-    for change in sorted(changes, key=lambda one: one.partition("=")[0].strip() not in _CHOICES):
-        apply_change(table, change)
+    apply_changes(table, changes)
     return checked_recipe(table, str(source), SequenceRecipe)
 
 
@@ -306,7 +305,13 @@ def resolve_paths(table: dict[str, Any], base: Path) -> None:
                 part[name] = str(base / part[name])
 
 
-def apply_change(table: dict[str, Any], change: str) -> None:
+def apply_changes(table: dict[str, Any], changes: Sequence[str]) -> None:
+    """``--set FIELD=VALUE`` into a recipe's table; what decides which fields a section has comes first."""
+    for change in sorted(changes, key=lambda one: one.partition("=")[0].strip() not in _CHOICES):
+        _apply_change(table, change)
+
+
+def _apply_change(table: dict[str, Any], change: str) -> None:
     """One ``section.field=VALUE`` into a recipe's table; VALUE as TOML writes it, or else a text."""
     place, equals, text = change.partition("=")
     *sections, field = place.strip().split(".")

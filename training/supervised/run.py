@@ -4,27 +4,19 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import psutil
 import torch
 from torch import nn
 from transformers import set_seed
 
-from ... import __version__
-from ...scanner.errors import UsageError
-from ...scanner.inference.devices import available_threads
-from ..checkpoint import open_run, write_run
 from ..classify import Device, resolve_device
 from ..data.store import Sequences
-from ..fit import say, stop_signals
+from ..fit import say
 from ..measures.bootstrap import Interval, with_intervals
 from ..pretrained.quiet import quiet_transformers
 from ..whole_files import write_whole
@@ -35,13 +27,12 @@ from .networks import Network, build_network, save_network
 from .prepare import input_digests, prepare
 from .probe import LayerProbe, embed, plot_layers, probe_layers, save_probe
 from .recipe import Probe, Scratch, SequenceRecipe, load_sequence_recipe
-from .session import session
+from .session import run_session
 from .tasks import Scale, fold_scale, loss_of, measures_of, predictions, scale_of
 from .trainer import Job, Stopped, Watch, run_job
 from .ways import adapt, linear_head, trainable
 
 DATA, MEASURES, PREDICTIONS, PROBING = "data", "measures.json", "predictions.tsv.gz", "probing"
-WANDB = ("off", "online", "offline")
 _SHOWN = ("pearson", "mean/pearson", "spearman", "r2_determination", "accuracy", "mcc", "auroc")
 
 
@@ -70,69 +61,21 @@ def train_sequences(
     intervals, rows of a group drawn together: measures.json. ``time_limit`` in minutes stops after a step, SIGTERM and
     SIGINT do too, with `SystemExit` 143 and 130. A wrong recipe, table or folder raises `GenoscanError` or `UsageError`.
     """
-    start, out = time.monotonic(), Path(out)
+    out = Path(out)
     if not isinstance(recipe, SequenceRecipe):
         recipe = load_sequence_recipe(recipe)
-    place = resolve_device(device)
-    check_wandb(wandb)
-    threads = threads or available_threads()
-    torch.set_num_threads(threads)
     digests = input_digests(recipe)
-    run = open_run(out, recipe, digests, __version__, "data")
-    run["sessions"].append(session(threads, place, out))
-    run["finished"] = False
-    write_run(out, run)
-    with stop_signals() as stopped, quiet_transformers():
-        watch = Watch(stopped, float("inf") if time_limit is None else start + 60 * time_limit)
-        try:
-            finished = _train(recipe, out, digests, place, watch, wandb, log)
-        except Stopped:
-            _note(out, run, start, finished=False)
-            log(f"{out}: stopped; the same command goes on from there")
-            raise SystemExit(128 + stopped[0]) from None
-        _note(out, run, start, finished)
-        if not finished:
-            log(f"time limit: saved {out}; the same command goes on from there")
-            return Fitted(out, False, {})
-        measures = _measure(recipe, out, digests, place, log)
+    train = partial(_train, recipe, out, digests, wandb != "off", log)
+    if not run_session(recipe, out, digests, train, device, threads, time_limit, wandb, log):
+        return Fitted(out, False, {})
+    with quiet_transformers():
+        measures = _measure(recipe, out, digests, resolve_device(device), log)
     return Fitted(out, True, measures)
 
 
-def check_wandb(mode: str) -> None:
-    """`UsageError` where Weights & Biases is wanted and not installed."""
-    if mode == "off":
-        return
-    if mode not in WANDB:
-        raise UsageError(f"--wandb {mode}: say {', '.join(WANDB)}")
-    try:
-        import wandb  # noqa: F401
-    except ImportError:
-        raise UsageError("--wandb: the package wandb is not installed: pip install wandb") from None
-    os.environ["WANDB_MODE"] = mode
-
-
-def _note(out: Path, run: dict[str, Any], start: float, finished: bool) -> None:
-    """What the session came to, into run.json."""
-    run["sessions"][-1]["seconds"] = round(time.monotonic() - start, 3)
-    run["sessions"][-1]["peak_memory"] = peak_memory()
-    run["finished"] = finished
-    write_run(out, run)
-
-
-def peak_memory() -> int:
-    """Bytes: most memory on the GPU where there is one, else of this process so far."""
-    if torch.cuda.is_available() and torch.cuda.max_memory_allocated():
-        return int(torch.cuda.max_memory_allocated())
-    status = Path("/proc/self/status")
-    if status.exists():  # what getrusage says has the peak of the process that started this one in it
-        return next(int(line.split()[1]) * 1024 for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-    found = psutil.Process().memory_info()
-    return int(getattr(found, "peak_wset", found.rss))
-
-
 def _train(
-    recipe: SequenceRecipe, out: Path, digests: Sequence[tuple[str, str]], place: torch.device, watch: Watch,
-    wandb: str, log: Callable[[str], None],
+    recipe: SequenceRecipe, out: Path, digests: Sequence[tuple[str, str]], wandb: bool, log: Callable[[str], None],
+    place: torch.device, watch: Watch,
 ) -> bool:  # fmt: skip
     """Whether the run is finished."""
     sequences = prepare(recipe, out / DATA, digests, log)
@@ -163,7 +106,7 @@ def _train(
         log=log,
         watch=watch,
         place=place,
-        wandb=wandb != "off",
+        wandb=wandb,
         shown=_SHOWN,
     )
     return run_job(job)

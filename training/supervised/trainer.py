@@ -48,7 +48,8 @@ class Watch:
 class Job:
     """One fit: what is trained on what, and what is done after each epoch.
 
-    loss: logits and labels to a number. measure: logits and labels, of all held-out rows, to measures by name.
+    loss: logits and labels to a number. reduce: logits and labels of a held-out batch to what is kept of each row;
+    measure: that and the labels, of all held-out rows, to measures by name.
     keep: called with the epoch's measures when they are the best so far. lower: whether less is better.
     """
 
@@ -68,6 +69,7 @@ class Job:
     place: torch.device
     wandb: bool = False
     shown: tuple[str, ...] = ()
+    reduce: Callable[[Tensor, Tensor], Tensor] = lambda logits, labels: logits  # noqa: E731
     history: list[dict[str, float]] = field(default_factory=list)
 
     @property
@@ -192,7 +194,7 @@ class _SequenceTrainer(Trainer):
             raise GenoscanError(
                 f"the loss is {loss.item()} at step {self.state.global_step}: give the recipe a smaller fit.learning_rate"
             )
-        return (loss, {"logits": logits}) if return_outputs else loss
+        return (loss, {"logits": self.job.reduce(logits, labels)}) if return_outputs else loss
 
     def evaluate(self, *words, **named):
         """With the mean of weights in their place, where there is one; the callback keeps the best meanwhile."""

@@ -21,8 +21,8 @@ def test_changes_replace_single_lines(tmp_path):
         path,
         [
             "fit.epochs=7",
-            "adapt.way=lora",
             "adapt.rank=4",
+            "adapt.way=lora",
             "inputs.data=some where.tsv",
             "data.split.shares=[0.5,0.25,0.25]",
         ],
@@ -77,7 +77,7 @@ def test_what_epochs_are_compared_by(tmp_path):
         ("data.split.by=group", "columns: by = 'group' needs the names of its columns"),
         ("data.split.shares=[1,0,0]", "shares must not be negative, and training and validation need some"),
         ("card.step=41", r"card\.step: must be at most the window, and both even or both odd"),
-        ("net.kind=transformers", "has either a checkpoint or a config"),
+        ("net.kind=transformers", "has a checkpoint or a config"),
         ("fit.best_by=beauty", "fit.best_by: there is no measure beauty, but pearson, spearman, r2_pearson"),
         ("fit.best_by=mcc", "fit.best_by: there is no measure mcc"),
         ("name=a b", "name: String should match pattern"),
