@@ -192,7 +192,8 @@ def train_pretrain(recipe, genome, exclude, data, changes, device, out, time_lim
 @click.option("--recipe", "recipes", multiple=True, required=True, metavar="NAME_OR_TOML",
               help="A bundled recipe or a file; repeatable.")  # fmt: skip
 @click.option("--variant", "variants", multiple=True, metavar="TEXT",
-              help="A way to adapt (full, scratch, lora, frozen, probe), or LABEL FIELD=VALUE ...; repeatable.")  # fmt: skip
+              help="A way to adapt (full, scratch, lora, frozen, probe), or 'LABEL FIELD=VALUE ...'; "
+              "repeatable.")  # fmt: skip
 @data_option
 @genome_option
 @set_option

@@ -20,8 +20,8 @@ _TIME = re.compile(r"(?:(?P<days>\d+)-)?(?P<parts>\d+(?::\d+){0,2})")
 def slurm_script(words: Sequence[str], out: str, script: str, options: Sequence[str] = ()) -> str:
     """The text of a job script.
 
-    words: those of the command behind `genoscan`, without a time limit. out: its run folder. script: where the text will
-    be, which `sbatch` is given again. options: of sbatch, such as ``--partition=gpu``; ``--time`` sets the limit.
+    words: those of the command behind `genoscan`, without a time limit. out: its run folder. script: where the text
+    will be, which `sbatch` is given again. options: of sbatch, such as ``--partition=gpu``; ``--time`` sets the limit.
     `UsageError` for what is no option, or a time that leaves nothing to train in.
     """
     wrong = [one for one in options if not one.startswith("--") or "\n" in one]

@@ -21,7 +21,8 @@ RELATED = 0.5
 
 
 class Places(NamedTuple):
-    """Where rows lie in a genome: contig int64 (rows,) equal for rows of one contig, start and end in bases, half-open."""
+    """Where rows lie in a genome: contig int64 (rows,) equal for rows of one contig, start and end in bases,
+    half-open."""
 
     contig: np.ndarray
     start: np.ndarray
@@ -103,8 +104,8 @@ def without_copies(
             row = int(shared[0])
             twin = int(np.flatnonzero((found == found[row]) & (splits == kept))[0])
             raise UsageError(
-                f"{source}: {names}, such as rows {sequences.lines[row]} and {sequences.lines[twin]}: split by group or "
-                "homology, or say what becomes of them with --set data.split.duplicates=drop (or warn)"
+                f"{source}: {names}, such as rows {sequences.lines[row]} and {sequences.lines[twin]}: split by group "
+                "or homology, or say what becomes of them with --set data.split.duplicates=drop (or warn)"
             )
         if policy == "drop":
             splits[shared] = LEFT_OUT
@@ -114,7 +115,8 @@ def without_copies(
 
 
 def share_related(sequences: Sequences, splits: np.ndarray) -> dict[str, float]:
-    """Share of the validation and the test rows that have relatives in training (`RELATED`, chains of such included)."""
+    """Share of the validation and the test rows that have relatives in training (`RELATED`, chains of such
+    included)."""
     clusters = related_groups(sequences, RELATED)
     trained = np.unique(clusters[splits == 0])
     return {

@@ -123,8 +123,8 @@ def assign_splits(
 ) -> np.ndarray:
     """int64 (items,): the split of each item, so that groups stay whole and the splits get their shares of the items.
 
-    groups: int64 (items,). Groups larger than the share ``largest`` of a split's target go to the first split; the others
-    come in random order, each to the split that lacks the largest part of its target.
+    groups: int64 (items,). Groups larger than the share ``largest`` of a split's target go to the first split; the
+    others come in random order, each to the split that lacks the largest part of its target.
     """
     names, group_of, sizes = np.unique(groups, return_inverse=True, return_counts=True)
     targets = np.array(shares) / sum(shares) * len(groups)

@@ -53,7 +53,7 @@ def _records(path: Path) -> Iterator[tuple[list[str], int]]:
     """Fields and line of each record; tabs part them where the header has one, else commas."""
     try:
         with open(path, "rb") as file:
-            plain = gzip.open(file, "rb") if file.read(2) == _GZIP else file
+            plain = gzip.GzipFile(fileobj=file) if file.read(2) == _GZIP else file
             file.seek(0)
             with io.TextIOWrapper(plain, encoding="utf-8", newline="") as text:
                 first = text.readline()

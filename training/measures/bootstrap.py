@@ -1,7 +1,7 @@
 """How far a measure may be trusted: percentile intervals by resampling (Efron 1979).
 
-Rows that belong together (one gene, one genome block) are drawn together: resampled one by one, relatives would make the
-intervals too narrow.
+Rows that belong together (one gene, one genome block) are drawn together: resampled one by one, relatives would make
+the intervals too narrow.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """How well classes are told apart, by scikit-learn.
 
-With two classes precision, recall, F1, AUROC and average precision are those of the second class, the positive one. With
-more they are means over the classes (macro), of each class against all others. What is not defined (a class that no row
-has) is NaN for the two that rank; precision, recall and F1 are 0 where they would divide by zero.
+With two classes precision, recall, F1, AUROC and average precision are those of the second class, the positive one.
+With more they are means over the classes (macro), of each class against all others. What is not defined (a class that
+no row has) is NaN for the two that rank; precision, recall and F1 are 0 where they would divide by zero.
 """
 
 from __future__ import annotations
@@ -20,15 +20,12 @@ from sklearn.metrics import (
 def classification_measures(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     """Accuracy, F1, MCC, precision, recall, AUROC and average precision.
 
-    probabilities: float (rows, classes). labels: whole numbers (rows,). A row's class is the most probable one, the first
-    of several that are.
+    probabilities: float (rows, classes). labels: whole numbers (rows,). A row's class is the most probable one, the
+    first of several that are.
     """
     classes = probabilities.shape[1]
     chosen = probabilities.argmax(axis=1)
-    if classes == 2:
-        how = {"average": "binary", "pos_label": 1}
-    else:
-        how = {"average": "macro", "labels": np.arange(classes)}
+    how = {"average": "binary"} if classes == 2 else {"average": "macro", "labels": np.arange(classes)}
     precision, recall, f1, _ = precision_recall_fscore_support(labels, chosen, zero_division=0, **how)
     return {
         "accuracy": float(accuracy_score(labels, chosen)),

@@ -9,7 +9,8 @@ CLASSIFICATION = ("accuracy", "f1", "mcc", "precision", "recall", "auroc", "aver
 
 
 def measure_names(regression: bool, outputs: Sequence[str]) -> tuple[str, ...]:
-    """Of a task with these outputs; see `regression.regression_measures` and `classification.classification_measures`."""
+    """Of a task with these outputs; see `regression.regression_measures` and
+    `classification.classification_measures`."""
     if not regression:
         return CLASSIFICATION
     if len(outputs) == 1:

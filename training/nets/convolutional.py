@@ -12,8 +12,8 @@ from torch import Tensor, nn
 class ConvolutionalNet(nn.Module):
     """One-hot float32 (batch, 4, bases) of any number of bases to logits (batch, outputs).
 
-    blocks: each a convolution of ``kernel`` bases, batch norm, ReLU, and the larger of two neighbours; they give (batch,
-    width, places).
+    blocks: each a convolution of ``kernel`` bases, batch norm, ReLU, and the larger of two neighbours; they give
+    (batch, width, places).
     """
 
     def __init__(self, outputs: int, width: int, layers: int, kernel: int, hidden: int, dropout: float):

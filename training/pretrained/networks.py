@@ -61,9 +61,9 @@ def transformers_network(
 ) -> nn.Module:
     """The checkpoint's network in float32 with its head, ready for inference.
 
-    head: the suffix of its class, None for hidden states. trust: run code that the checkpoint brings. fresh_head: a head
-    that the checkpoint lacks, or has in another size, starts random. changes: to the checkpoint's settings. `GenoscanError` for code that the user has not trusted, for state-space models, and where
-    weights are missing.
+    head: the suffix of its class, None for hidden states. trust: run code that the checkpoint brings. fresh_head: a
+    head that the checkpoint lacks, or has in another size, starts random. changes: to the checkpoint's settings.
+    `GenoscanError` for code that the user has not trusted, for state-space models, and where weights are missing.
     """
     kind = " ".join([str(config.get("model_type", "")), *(config.get("architectures") or [])])
     if is_state_space(kind):

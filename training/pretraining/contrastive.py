@@ -13,7 +13,8 @@ from ..supervised.probe import captured, mean_embedding
 class SequenceEncoder(nn.Module):
     """A network's mean embedding, of its last layer, projected to unit length: (batch, width).
 
-    The projection is thrown away afterwards; what is kept is the network (Chen et al. 2020, https://arxiv.org/abs/2002.05709).
+    The projection is thrown away afterwards; what is kept is the network (Chen et al. 2020,
+    https://arxiv.org/abs/2002.05709).
     """
 
     def __init__(self, network: Network, sample: dict[str, Tensor], width: int):
@@ -48,7 +49,8 @@ class ViewPairs(nn.Module):
 
 
 class ProfilePairs(nn.Module):
-    """Sequences and their profiles, float (batch, targets) with NaN where not measured, to similarities (batch, batch)."""
+    """Sequences and their profiles, float (batch, targets) with NaN where not measured, to similarities (batch,
+    batch)."""
 
     def __init__(self, encoder: SequenceEncoder, targets: int, hidden: int, width: int, temperature: float):
         super().__init__()

@@ -1,6 +1,7 @@
 """Masks for language models over tokens that overlap.
 
-A k-mer that is masked alone can be read off its neighbours, which hold all its bases. So bases are hidden, in spans, and
+A k-mer that is masked alone can be read off its neighbours, which hold all its bases. So bases are hidden, in spans,
+and
 every token that holds a hidden base is masked: what is to be told stands in no visible token.
 """
 

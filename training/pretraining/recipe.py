@@ -16,8 +16,8 @@ from ..supervised.recipe import NAME, Data, Fit, Task, apply_changes, checked_re
 class PretrainInputs(Part):
     """Files that a run reads, relative to the recipe's file.
 
-    genome: FASTA, from which windows are drawn. exclude: BED of places that no window touches, such as what a later task
-        is tested on. data: a table of sequences and measured profiles, for ``profiles``.
+    genome: FASTA, from which windows are drawn. exclude: BED of places that no window touches, such as what a later
+        task is tested on. data: a table of sequences and measured profiles, for ``profiles``.
     """
 
     genome: str = ""
@@ -28,8 +28,8 @@ class PretrainInputs(Part):
 class Windows(Part):
     """Windows of a genome.
 
-    window: bases. per_epoch: windows of an epoch, drawn anew in each. validation: fixed windows, drawn from the last tenth
-    of each contig, which training does not see. max_unknown: largest share of N.
+    window: bases. per_epoch: windows of an epoch, drawn anew in each. validation: fixed windows, drawn from the last
+    tenth of each contig, which training does not see. max_unknown: largest share of N.
     """
 
     window: int = Field(default=150, gt=0)
@@ -50,8 +50,8 @@ class Masked(Part):
 
 
 class Views(Part):
-    """Contrastive learning: two views of a window are told from views of the batch's other windows (InfoNCE, van den Oord
-    et al. 2018, https://arxiv.org/abs/1807.03748; in-batch negatives as in SimCLR, Chen et al. 2020).
+    """Contrastive learning: two views of a window are told from views of the batch's other windows (InfoNCE, van den
+    Oord et al. 2018, https://arxiv.org/abs/1807.03748; in-batch negatives as in SimCLR, Chen et al. 2020).
 
     mutation: share of bases that a view has substituted. shift: bases that it is moved by at most. temperature: of the
     cosine similarities. width: of the space in which they are compared.
@@ -66,8 +66,8 @@ class Views(Part):
 
 
 class Profiles(Part):
-    """Contrastive learning across modalities, as CLIP does (Radford et al. 2021, https://arxiv.org/abs/2103.00020): which of
-    the batch's measured profiles belongs to a sequence, and which sequence to a profile.
+    """Contrastive learning across modalities, as CLIP does (Radford et al. 2021, https://arxiv.org/abs/2103.00020):
+    which of the batch's measured profiles belongs to a sequence, and which sequence to a profile.
 
     hidden: width of the small network that reads profiles.
     """

@@ -1,4 +1,5 @@
-"""A pretraining run: from a genome, or a table of profiles, to a network that `net.checkpoint` of a recipe starts from."""
+"""A pretraining run: from a genome, or a table of profiles, to a network that `net.checkpoint` of a recipe starts
+from."""
 
 from __future__ import annotations
 

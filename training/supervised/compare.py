@@ -71,8 +71,8 @@ def compare(
 ) -> list[dict[str, Any]]:
     """Train every variant into ``out``/LABEL and write compare.json, compare.tsv and compare.png.
 
-    Returns a dictionary a variant: label, way, trainable parameters, seconds, peak memory in bytes, and measures by split;
-    those of finished runs only, where the time limit (minutes) came first. `GenoscanError` where a run fails.
+    Returns a dictionary a variant: label, way, trainable parameters, seconds, peak memory in bytes, and measures by
+    split; those of finished runs only, where the time limit (minutes) came first. `GenoscanError` where a run fails.
     """
     start, out = time.monotonic(), Path(out)
     recipes = [load_sequence_recipe(one.recipe, one.changes) for one in variants]  # before any is trained
@@ -131,7 +131,8 @@ def _result(variant: Variant, recipe: SequenceRecipe, folder: Path) -> dict[str,
 
 
 def table_text(found: Sequence[dict[str, Any]]) -> str:
-    """Tab-separated: a row a variant, the measures of the test split (validation where there is none) with intervals."""
+    """Tab-separated: a row a variant, the measures of the test split (validation where there is none) with
+    intervals."""
     splits = ["test" if "test" in one["measures"] else "validation" for one in found]
     names = list(
         dict.fromkeys(name for one, split in zip(found, splits, strict=True) for name in one["measures"][split])

@@ -1,6 +1,7 @@
 """Batches of labelled sequences: the scanner's own encoding, no padding beyond a batch's longest, exact resumption.
 
-What an epoch shows is a pure function of seed, epoch and row: a run that is stopped anywhere sees the rest of the epoch.
+What an epoch shows is a pure function of seed, epoch and row: a run that is stopped anywhere sees the rest of the
+epoch.
 """
 
 from __future__ import annotations
@@ -93,7 +94,8 @@ class LengthBuckets(Sampler):
 
 
 class Encoding:
-    """Codes of any lengths to the tensor that the scanner would make of each, filled up to the longest, and its mask."""
+    """Codes of any lengths to the tensor that the scanner would make of each, filled up to the longest, and its
+    mask."""
 
     def __init__(self, card: ModelCard, tokens: bool, pad: int, longest: int | None):
         self.encoder: Encoder = encoder(card)

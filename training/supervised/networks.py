@@ -40,7 +40,8 @@ _TOKENIZER_FILES = (
 
 
 class TransformersSettings(Part):
-    """An encoder of transformers: a checkpoint's folder (or name on the Hugging Face hub), or, without one, a configuration.
+    """An encoder of transformers: a checkpoint's folder (or name on the Hugging Face hub), or, without one, a
+    configuration.
 
     config: fields of the configuration of ``model_type`` bert or esm, as transformers names them, for fresh weights.
     tokens: ``kmer:K:STRIDE`` for a configuration, or for a checkpoint whose tokenizer does not say its stride.
@@ -48,7 +49,7 @@ class TransformersSettings(Part):
 
     kind: Literal["transformers"]
     checkpoint: str = ""
-    config: dict[str, Any] = {}
+    config: dict[str, Any] = Field(default={})
     tokens: str = ""
     trust_remote_code: bool = False
 
@@ -84,9 +85,11 @@ NetSettings = Annotated[TransformersSettings | ConvolutionalSettings, Field(disc
 class Network:
     """A network as training sees it.
 
-    module: of transformers, tokens and an attention mask to ``.logits``; else one-hot bases (batch, 4, bases) to logits.
+    module: of transformers, tokens and an attention mask to ``.logits``; else one-hot bases (batch, 4, bases) to
+    logits.
     spec: how bases become its tensor, as a card says it. tokens: whether these are tokens, which are masked where they
-    are filled up with ``pad``; ``mask`` stands for what a language model has to guess. longest: most tokens it can read.
+    are filled up with ``pad``; ``mask`` stands for what a language model has to guess. longest: most tokens it can
+    read.
     """
 
     module: nn.Module

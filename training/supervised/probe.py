@@ -1,7 +1,7 @@
 """Layer probing: how much of a task a light model finds in each layer's embedding, no weight of the network changed.
 
-Each sequence's embedding at a layer is the mean over its tokens (or places). Ridge regression, or logistic regression for
-classes, is fitted on the training embeddings for several penalties; validation chooses penalty and layer.
+Each sequence's embedding at a layer is the mean over its tokens (or places). Ridge regression, or logistic regression
+for classes, is fitted on the training embeddings for several penalties; validation chooses penalty and layer.
 """
 
 from __future__ import annotations

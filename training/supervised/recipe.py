@@ -1,7 +1,7 @@
 """The recipe of a network that learns from labelled sequences: everything that decides what it learns.
 
-`train_sequences` follows it. A recipe names its inputs relative to its own file; what a command line says with ``--set``
-replaces single lines before anything is checked.
+`train_sequences` follows it. A recipe names its inputs relative to its own file; what a command line says with
+``--set`` replaces single lines before anything is checked.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ class Task(Part):
 
     targets: columns; of a regression one or several, blank where not measured; of a classification one.
     classes: of a classification, as the column has them; with two, the second is the positive one.
-    lowest: a regression's smaller values count as this. transform: then the logarithm of value + pseudocount (log is the
-        natural one, log1p that of value + 1).
+    lowest: a regression's smaller values count as this. transform: then the logarithm of value + pseudocount (log is
+        the natural one, log1p that of value + 1).
     weights: of a regression's outputs in the loss; by default all alike.
     standardize: learn values as standard deviations from the training mean; the network that is saved gives the values.
     loss: of a regression: mean squared error, or Huber's, which outliers weigh less in.
@@ -117,8 +117,8 @@ class Data(Part):
 
     sequence: the column of sequences; empty: contig, start, end (0-based half-open) and strand are columns, and bases
         come from the genome.
-    window: bases that every example has, about the middle of its sequence (or place), filled up with N; none: as long as
-        it is.
+    window: bases that every example has, about the middle of its sequence (or place), filled up with N; none: as long
+        as it is.
     reverse_complement: training shows each example on a random strand. shift: training moves it by up to so many bases.
     """
 
@@ -183,8 +183,8 @@ class Fit(Part):
     precision: ``auto`` is bfloat16 on a GPU that has it, and float32 elsewhere. fp16 and bf16 need a GPU.
     moving_average: decay a step of the mean of weights that is measured and kept instead of the last ones; 0: none.
     patience: epochs without a better validation measure after which training ends; 0: never before the last.
-    best_by: the validation measure whose best epoch is kept; by default Pearson's correlation (its mean over outputs) or
-        MCC. ``loss`` is the validation loss.
+    best_by: the validation measure whose best epoch is kept; by default Pearson's correlation (its mean over outputs)
+        or MCC. ``loss`` is the validation loss.
     """
 
     batch: int = Field(default=32, gt=0)

@@ -56,10 +56,12 @@ def train_sequences(
 ) -> Fitted:
     """Train a recipe (or the one in that file or of that bundled name) into the run folder ``out``.
 
-    The run in ``out``, if there is one, goes on at the very batch where it stopped. After each epoch it is measured on the
-    validation split; the best network is kept in best/, and at the end measured on validation and test, with bootstrap
+    The run in ``out``, if there is one, goes on at the very batch where it stopped. After each epoch it is measured
+    on the validation split; the best network is kept in best/, and at the end measured on validation and test, with
+    bootstrap
     intervals, rows of a group drawn together: measures.json. ``time_limit`` in minutes stops after a step, SIGTERM and
-    SIGINT do too, with `SystemExit` 143 and 130. A wrong recipe, table or folder raises `GenoscanError` or `UsageError`.
+    SIGINT do too, with `SystemExit` 143 and 130. A wrong recipe, table or folder raises `GenoscanError` or
+    `UsageError`.
     """
     out = Path(out)
     if not isinstance(recipe, SequenceRecipe):

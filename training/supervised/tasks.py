@@ -46,7 +46,8 @@ def scale_of(task: Task, sequences: Sequences, rows: np.ndarray) -> Scale:
 
 
 def loss_of(task: Task, scale: Scale, logits: Tensor, labels: Tensor) -> Tensor:
-    """Mean loss over what was measured, outputs by their weights; labels float (batch, targets), NaN where not, which adds nothing.
+    """Mean loss over what was measured, outputs by their weights; labels float (batch, targets), NaN where not, which
+    adds nothing.
 
     A batch in which nothing was measured has a loss of 0, with a gradient of 0.
     """

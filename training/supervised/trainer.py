@@ -69,7 +69,7 @@ class Job:
     place: torch.device
     wandb: bool = False
     shown: tuple[str, ...] = ()
-    reduce: Callable[[Tensor, Tensor], Tensor] = lambda logits, labels: logits  # noqa: E731
+    reduce: Callable[[Tensor, Tensor], Tensor] = lambda logits, _: logits
     history: list[dict[str, float]] = field(default_factory=list)
 
     @property
@@ -80,7 +80,8 @@ class Job:
 def run_job(job: Job) -> bool:
     """Train until the last epoch, the job's patience, its time limit or a signal; True when it is finished.
 
-    Goes on from the newest whole checkpoint under ``out``, at the very batch. A signal raises `Stopped` once all is saved.
+    Goes on from the newest whole checkpoint under ``out``, at the very batch. A signal raises `Stopped` once all is
+    saved.
     """
     last = last_checkpoint(job.out)
     job.history = _read_history(last)
@@ -192,7 +193,8 @@ class _SequenceTrainer(Trainer):
         loss = self.job.loss(logits, labels)
         if model.training and not torch.isfinite(loss):
             raise GenoscanError(
-                f"the loss is {loss.item()} at step {self.state.global_step}: give the recipe a smaller fit.learning_rate"
+                f"the loss is {loss.item()} at step {self.state.global_step}: give the recipe a smaller "
+                "fit.learning_rate"
             )
         return (loss, {"logits": self.job.reduce(logits, labels)}) if return_outputs else loss
 

@@ -15,7 +15,8 @@ from .recipe import Adapt, Frozen, Lora
 
 
 class Predictor(nn.Module):
-    """A network as the Trainer calls it: a batch's tensor and mask to logits. ``still`` modules stay as in inference."""
+    """A network as the Trainer calls it: a batch's tensor and mask to logits. ``still`` modules stay as in
+    inference."""
 
     def __init__(self, net: nn.Module, tokens: bool, still: tuple[nn.Module, ...] = ()):
         super().__init__()

@@ -1,7 +1,6 @@
 """The moving mean of weights: by hand, in place and out of it."""
 
 import pytest
-import torch
 from torch import nn
 
 from genoscan.training.supervised.average import MovingAverage

@@ -152,7 +152,8 @@ def test_accumulated_batches_are_one_large_batch(tmp_path, table):
     """Without batch norm and dropout; AdamW magnifies rounding, so one step only."""
     weights = []
     for name, batch, accumulate in (("large", 128, 1), ("small", 32, 4)):
-        changes = (f"fit.batch={batch}", f"fit.accumulate={accumulate}", "fit.epochs=1", "net.config.hidden_dropout_prob=0.0",
+        changes = (f"fit.batch={batch}", f"fit.accumulate={accumulate}", "fit.epochs=1",
+                   "net.config.hidden_dropout_prob=0.0",
                    "net.config.attention_probs_dropout_prob=0.0")  # fmt: skip
         fitted(tmp_path, table, name, *changes, net=KMER_BERT)
         assert epochs(tmp_path / name)[0]["step"] == 1
@@ -269,7 +270,7 @@ def test_an_epochs_loss_is_that_of_all_its_steps():
     ]
     first, second = epochs_of(entries)
     assert first == {
-        "epoch": 1, "step": 4, "loss": (4.0 + 3 * 1.0) / 4, "learning_rate": 0.5, "validation_loss": 0.7, "pearson": 0.1,
+        "epoch": 1, "step": 4, "loss": (4 + 3) / 4, "learning_rate": 0.5, "validation_loss": 0.7, "pearson": 0.1,
     }  # fmt: skip
     assert second == {"epoch": 2, "step": 6, "loss": 0.5, "learning_rate": 0.2}
 

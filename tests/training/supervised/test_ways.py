@@ -18,9 +18,7 @@ TOKENS = torch.tensor([[2, 7, 8, 9, 10, 3]])
 def built(tmp_path, way, net=None, family=None, *changes):
     path = write_recipe(tmp_path / "r.toml", net=net)
     if family:
-        folder = getattr(checkpoints, family)(
-            tmp_path / family, num_hidden_layers=2, **({} if family != "grover" else {})
-        )
+        folder = getattr(checkpoints, family)(tmp_path / family, num_hidden_layers=2)
         changes = ("net.kind=transformers", f"net.checkpoint={folder}", *changes)
     recipe = load_sequence_recipe(path, [*changes, f"adapt.way={way}"])
     torch.manual_seed(0)
@@ -126,7 +124,7 @@ def test_scratch_takes_the_architecture_only(tmp_path):
 
 
 def test_damaged_and_missing_networks_are_named(tmp_path):
-    recipe, network = built(tmp_path, "scratch")
+    recipe, _ = built(tmp_path, "scratch")
     with pytest.raises(GenoscanError, match="saved: not a network of `genoscan train`, or a damaged one"):
         restore_network(recipe.net, 3, tmp_path / "saved")
     with pytest.raises(UsageError, match="nothing here: no such checkpoint"):
