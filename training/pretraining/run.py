@@ -19,7 +19,7 @@ from transformers import set_seed
 from ...scanner.card import Calling, ModelCard, Output
 from ...scanner.errors import UsageError
 from ...scanner.reading.genome import open_genome
-from ..classify import Device
+from ..devices import Device
 from ..fit import say
 from ..supervised.examples import Encoding, Examples
 from ..supervised.networks import HEAD, Network, build_network, save_network
@@ -30,7 +30,7 @@ from ..supervised.session import run_session
 from ..supervised.tasks import scale_of
 from ..supervised.trainer import Job, Watch, run_job
 from ..supervised.ways import Predictor
-from ..whole_files import write_whole
+from ..whole_files import whole_folder, write_whole
 from .contrastive import ProfilePairs, SequenceEncoder, ViewPairs, found_pairs, pair_loss
 from .examples import Drawn, collate_masked, collate_profiles, collate_views, masked_window, view_pair
 from .masking import IGNORED, token_bases
@@ -97,7 +97,7 @@ def _train(
             fit=recipe.fit,
             seed=recipe.seed,
             best_by="loss",
-            keep=partial(save_network, network, network.module, out / BEST),
+            keep=partial(_keep, network, out),
             log=log,
             watch=watch,
             place=place,
@@ -106,6 +106,11 @@ def _train(
             **parts,
         )
         return run_job(job)
+
+
+def _keep(network: Network, out: Path) -> None:
+    with whole_folder(out / BEST) as folder:
+        save_network(network, network.module, folder)
 
 
 def _card(recipe: PretrainRecipe, network: Network) -> ModelCard:

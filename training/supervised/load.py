@@ -14,6 +14,7 @@ from torch import nn
 from ...scanner.card import ModelCard, parse_card
 from ...scanner.errors import GenoscanError
 from ..checkpoint import RECIPE
+from ..devices import Device, resolve_device
 from ..recipe import parse_recipe
 from .examples import Encoding
 from .networks import TransformersSettings, logits_of, restore_network
@@ -55,11 +56,11 @@ def load_trained(run: str | Path) -> Trained:
     return Trained(recipe, module.eval(), card, tokens, filling["pad"], filling["longest"])
 
 
-def predict(run: str | Path | Trained, sequences: Sequence[np.ndarray], device: str = "auto") -> np.ndarray:
+def predict(run: str | Path | Trained, sequences: Sequence[np.ndarray], device: Device = "auto") -> np.ndarray:
     """What a run's best network says of sequences (uint8 codes, of any lengths that it can read), float32
     (sequences, outputs): values in the table's units, as transformed, or probabilities of the classes."""
     trained = run if isinstance(run, Trained) else load_trained(run)
-    place = torch.device("cuda" if device == "cuda" or (device == "auto" and torch.cuda.is_available()) else "cpu")
+    place = resolve_device(device)
     encoding = Encoding(trained.card, trained.tokens, trained.pad, trained.longest)
     module = trained.module.to(place)
     out = np.empty((len(sequences), len(trained.card.output.names)), dtype=np.float32)

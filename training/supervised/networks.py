@@ -213,26 +213,19 @@ def logits_of(module: nn.Module, tokens: bool, inputs: Tensor, mask: Tensor | No
 
 
 def save_network(network: Network, module: nn.Module, folder: Path) -> None:
-    """Write a network so that `restore_network` reads it; one of transformers as `from_pretrained` does, tokenizer too.
-
-    What was in the folder is replaced when all is written.
-    """
-    partial = folder.with_name(folder.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    if network.tokens:
-        with quiet_transformers():
-            module.save_pretrained(str(partial))
-        if network.tokenizer is not None:
-            for pattern in _TOKENIZER_FILES:
-                for file in network.tokenizer.glob(pattern):
-                    shutil.copy(file, partial)
-        else:
-            write_kmer_tokenizer(partial, network.words)
-    else:
-        save_file({name: one.contiguous() for name, one in module.state_dict().items()}, partial / WEIGHTS)
-    shutil.rmtree(folder, ignore_errors=True)
-    partial.rename(folder)
+    """Write a network into a folder so that `restore_network` reads it; one of transformers as `from_pretrained` does,
+    with its tokenizer."""
+    if not network.tokens:
+        save_file({name: one.contiguous() for name, one in module.state_dict().items()}, folder / WEIGHTS)
+        return
+    with quiet_transformers():
+        module.save_pretrained(str(folder))
+    if network.tokenizer is None:
+        write_kmer_tokenizer(folder, network.words)
+        return
+    for pattern in _TOKENIZER_FILES:
+        for file in network.tokenizer.glob(pattern):
+            shutil.copy(file, folder)
 
 
 def restore_network(settings: NetSettings, outputs: int, folder: Path) -> nn.Module:

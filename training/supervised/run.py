@@ -14,12 +14,12 @@ import torch
 from torch import nn
 from transformers import set_seed
 
-from ..classify import Device, resolve_device
 from ..data.store import Sequences
+from ..devices import Device, resolve_device
 from ..fit import say
 from ..measures.bootstrap import Interval, with_intervals
 from ..pretrained.quiet import quiet_transformers
-from ..whole_files import write_whole
+from ..whole_files import whole_folder, write_whole
 from .card import sequence_card
 from .examples import Encoding, Examples
 from .load import BEST, CARD, TOKENS, load_trained, predict
@@ -124,26 +124,13 @@ def _keep(recipe: SequenceRecipe, network: Network, out: Path, scale: Scale, mod
     """Save a plain network as the best."""
     if not isinstance(module, LayerProbe):
         fold_scale(linear_head(module), scale)
-    partial_folder = out / f"{BEST}.new"
-    save_network(network, module.net if isinstance(module, LayerProbe) else module, partial_folder)
-    if isinstance(module, LayerProbe):
-        save_probe(module, partial_folder)
-    write_whole(partial_folder / CARD, sequence_card(recipe, network.spec).to_json().encode())
-    filling = {"pad": network.pad, "longest": network.longest}
-    write_whole(partial_folder / TOKENS, json.dumps(filling).encode())
-    replace_folder(partial_folder, out / BEST)
-
-
-def replace_folder(new: Path, old: Path) -> None:
-    """Put a folder into another's place; a kill in between leaves one of the two under its own name."""
-    import shutil
-
-    aside = old.with_name(old.name + ".old")
-    shutil.rmtree(aside, ignore_errors=True)
-    if old.exists():
-        old.rename(aside)
-    new.rename(old)
-    shutil.rmtree(aside, ignore_errors=True)
+    with whole_folder(out / BEST) as folder:
+        save_network(network, module.net if isinstance(module, LayerProbe) else module, folder)
+        if isinstance(module, LayerProbe):
+            save_probe(module, folder)
+        write_whole(folder / CARD, sequence_card(recipe, network.spec).to_json().encode())
+        filling = {"pad": network.pad, "longest": network.longest}
+        write_whole(folder / TOKENS, json.dumps(filling).encode())
 
 
 def _write_parameters(out: Path, module: nn.Module) -> None:

@@ -19,7 +19,7 @@ from ... import __version__
 from ...scanner.errors import UsageError
 from ...scanner.inference.devices import available_threads
 from ..checkpoint import open_run, write_run
-from ..classify import Device, resolve_device
+from ..devices import Device, resolve_device
 from ..fit import stop_signals
 from ..pretrained.quiet import quiet_transformers
 from ..recipe import Part

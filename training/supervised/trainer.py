@@ -50,7 +50,8 @@ class Job:
 
     loss: logits and labels to a number. reduce: logits and labels of a held-out batch to what is kept of each row;
     measure: that and the labels, of all held-out rows, to measures by name.
-    keep: called with the epoch's measures when they are the best so far. lower: whether less is better.
+    keep: called when the epoch's measures are the best so far. held_out: one set, or several by name, which then stands
+    before the names of its measures: NAME_MEASURE, and NAME_loss.
     """
 
     out: Path
@@ -58,7 +59,7 @@ class Job:
     seed: int
     model: nn.Module
     train: Dataset
-    held_out: Dataset
+    held_out: Dataset | dict[str, Dataset]
     collate: Callable[[Sequence[Any]], dict[str, Tensor]]
     loss: Callable[[Tensor, Tensor], Tensor]
     measure: Callable[[np.ndarray, np.ndarray], dict[str, float]]
@@ -73,8 +74,9 @@ class Job:
     history: list[dict[str, float]] = field(default_factory=list)
 
     @property
-    def lower(self) -> bool:
-        return self.best_by == "loss"
+    def best_key(self) -> str:
+        """What an epoch calls the measure by which it is compared."""
+        return _key(self.best_by)
 
 
 def run_job(job: Job) -> bool:
@@ -113,9 +115,13 @@ def _read_history(last: Path | None) -> list[dict[str, float]]:
     return [] if last is None else epochs_of((_state(last) or {}).get("log_history", []))
 
 
+def _key(name: str) -> str:
+    return "validation_loss" if name == "loss" else name
+
+
 def best_epoch(history: Sequence[dict[str, float]], name: str) -> dict[str, float]:
     """The first of the finished epochs with the best measure; empty where there is none. NaN is worse than anything."""
-    key = "validation_loss" if name == "loss" else name
+    key = _key(name)
     done = [one for one in history if key in one]
     sign = -1 if name == "loss" else 1
 
@@ -127,7 +133,7 @@ def best_epoch(history: Sequence[dict[str, float]], name: str) -> dict[str, floa
 
 def _is_finished(job: Job) -> bool:
     """Whether the last epoch was measured, or so many epochs without a better one."""
-    done = [one for one in job.history if "validation_loss" in one]
+    done = [one for one in job.history if job.best_key in one]
     if not done:
         return False
     if done[-1]["epoch"] >= job.fit.epochs:
@@ -272,6 +278,7 @@ class _Progress(TrainerCallback):
         from torch.utils.tensorboard import SummaryWriter
 
         self.job, self.sampler, self.average = job, sampler, average
+        self.kept: int | None = None
         self.board = SummaryWriter(str(job.out / TENSORBOARD), purge_step=len(job.history) + 1)
 
     def on_epoch_begin(self, args, state, control, **_: Any) -> None:  # noqa: ARG002
@@ -291,7 +298,8 @@ class _Progress(TrainerCallback):
     def on_evaluate(self, args, state, control, **_: Any) -> None:  # noqa: ARG002
         """Before the checkpoint is saved: a run that is killed in between does the epoch again, and keeps the same."""
         history = epochs_of(state.log_history)
-        if best_epoch(history, self.job.best_by) is history[-1]:
+        if self.kept != state.global_step and best_epoch(history, self.job.best_by) is history[-1]:
+            self.kept = state.global_step  # this is called for each held-out set
             self.job.keep()
 
     def on_save(self, args, state, control, **_: Any) -> None:  # noqa: ARG002
@@ -299,17 +307,15 @@ class _Progress(TrainerCallback):
         job.history = epochs_of(state.log_history)
         write_metrics(job.out, job.history)
         last = job.history[-1]
-        if "validation_loss" not in last:
+        if job.best_key not in last:
             return
         for name, value in last.items():
             if name not in ("epoch", "step"):
                 self.board.add_scalar(name, value, last["epoch"])
         self.board.flush()
-        shown = "  ".join(f"{name} {last[name]:.4f}" for name in job.shown if name in last)
-        job.log(
-            f"epoch {last['epoch']}/{job.fit.epochs}  loss {last['loss']:.4f}  "
-            f"validation loss {last['validation_loss']:.4f}  {shown}  {last.get('runtime', 0):.1f} s"
-        )
+        titles = {"loss": "loss", "validation_loss": "validation loss"} | {name: name for name in job.shown}
+        shown = "  ".join(f"{title} {last[name]:.4f}" for name, title in titles.items() if name in last)
+        job.log(f"epoch {last['epoch']}/{job.fit.epochs}  {shown}")
         if _is_finished(job):
             control.should_training_stop = True
 
