@@ -21,7 +21,9 @@ _EXTRAS = {
     "onnx": "export",
     "onnxscript": "export",
     "onnx_ir": "export",
-    "peft": "export",
+    "peft": "train",
+    "sklearn": "train",
+    "scipy": "train",
 }
 """Packages that only some commands need, and the extra that brings them."""
 

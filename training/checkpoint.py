@@ -23,6 +23,8 @@ from .whole_files import write_whole
 FORMAT = 2
 
 LAST, BEST = "last.pt", "best.pt"
+_FREE = ("card", "inputs")
+"""Sections of a recipe in which a run that goes on may differ: what training does not read, and what digests tell."""
 RECIPE, RUN, METRICS = "recipe.toml", "run.json", "metrics.jsonl"
 
 
@@ -96,7 +98,7 @@ def open_run(
     """Make the run folder ``out``, or see that it holds this very run; returns the content of its run.json.
 
     ``inputs`` are (path, digest) pairs of what the run learns from, ``kind`` what run.json calls them. A run of another
-    recipe (its [card] aside, which training does not read) or on other inputs, and a folder that holds something else,
+    recipe (its [card] and [inputs] aside) or on other inputs, and a folder that holds something else,
     raise `UsageError`.
     """
     if out.exists() and not out.is_dir():
@@ -114,7 +116,7 @@ def open_run(
         }
     else:
         started = parse_recipe(_read(out / RECIPE), str(out / RECIPE), type(recipe))
-        for part in ("seed", "net", "data", "fit", "task", "name"):
+        for part in (name for name in type(recipe).model_fields if name not in _FREE):
             if getattr(started, part) != getattr(recipe, part):
                 raise UsageError(
                     f"{out}: holds a run whose recipe has another {part}: give that recipe or another --out"

@@ -109,6 +109,7 @@ def fit(
         del genomes
         state = _State.start(recipe, out / LAST)
         run["sessions"].append(_session(threads, state.step))
+        run["finished"] = False
         write_run(out, run)
         steps = recipe.fit.steps
         reason = None
@@ -131,6 +132,8 @@ def fit(
             validation = list(ordered_map(validation_batch, firsts, workers))
             limit = math.inf if time_limit is None else start + 60 * time_limit
             reason = _train(state, batch, validation, workers, out, log, lambda: _reason(stopped, limit))
+    run["finished"] = state.step == steps
+    write_run(out, run)
     if reason:
         log(f"{reason}: saved {out / LAST} at step {state.step} of {steps}; the same command goes on from there")
     if stopped and reason:

@@ -151,6 +151,11 @@ def bundled_recipes() -> list[str]:
     return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
 
 
+def bundled_text(name: str) -> str:
+    """The TOML of a recipe that comes with the package."""
+    return (files(__package__) / "recipes" / f"{name}.toml").read_text(encoding="utf-8")
+
+
 AnyRecipe = TypeVar("AnyRecipe", bound=Part)
 
 
@@ -161,8 +166,7 @@ def load_recipe(source: str | Path, shape: type[AnyRecipe] = Recipe) -> AnyRecip
     message names file and field.
     """
     if str(source) in bundled_recipes():  # a run folder or file of that name in the working folder is not meant
-        text = (files(__package__) / "recipes" / f"{source}.toml").read_text(encoding="utf-8")
-        return parse_recipe(text, f"bundled recipe {source}", shape)
+        return parse_recipe(bundled_text(str(source)), f"bundled recipe {source}", shape)
     path = Path(source)
     if path.is_file():
         try:

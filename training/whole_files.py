@@ -1,8 +1,11 @@
-"""Files that are written whole or not at all; without torch, so that making data sets needs none."""
+"""Files and folders that are written whole or not at all; without torch, so that making data sets needs none."""
 
 from __future__ import annotations
 
 import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from ..scanner.errors import GenoscanError
@@ -20,3 +23,20 @@ def write_whole(path: Path, content: bytes) -> None:
     except OSError as error:
         partial.unlink(missing_ok=True)
         raise GenoscanError(f"{path}: cannot write: {error.strerror}") from None
+
+
+@contextmanager
+def whole_folder(folder: Path) -> Iterator[Path]:
+    """An empty folder to fill, which takes the place of ``folder`` at the end of the block.
+
+    A kill in between leaves the old one, or, for a moment, the old and the new one under other names.
+    """
+    partial, aside = (folder.with_name(f"{folder.name}.{name}") for name in ("partial", "old"))
+    for one in (partial, aside):
+        shutil.rmtree(one, ignore_errors=True)
+    partial.mkdir(parents=True)
+    yield partial
+    if folder.exists():
+        folder.rename(aside)
+    partial.rename(folder)
+    shutil.rmtree(aside, ignore_errors=True)

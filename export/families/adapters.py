@@ -8,9 +8,9 @@ from typing import Any
 from torch import nn
 
 from ...scanner.errors import GenoscanError
-from .folder import ADAPTER, CONFIG, has_tokenizer, read_json
-from .hub import download, is_hub_name
-from .networks import first_line, transformers_network
+from ...training.pretrained.folder import ADAPTER, CONFIG, has_tokenizer, read_json
+from ...training.pretrained.hub import download, is_hub_name
+from ...training.pretrained.networks import first_line, transformers_network
 from .source import CheckpointSettings
 
 _HEADS = {"SEQ_CLS": "ForSequenceClassification", "TOKEN_CLS": "ForTokenClassification"}
@@ -34,10 +34,10 @@ def merged_network(path: Path, settings: CheckpointSettings) -> tuple[nn.Module,
             f"{', '.join(_HEADS)}; or export pooled embeddings with --embeddings mean"
         )
     labels = _labels(path)
-    changes: dict[str, Any] = {"ignore_mismatched_sizes": True}
+    changes: dict[str, Any] = {}
     if labels is not None and head is not None and labels != len(config.get("id2label") or {}):
         changes["num_labels"] = labels
-    net = transformers_network(base, config, settings, head, **changes)
+    net = transformers_network(base, config, head, settings.trust_remote_code, fresh_head=True, **changes)
     try:
         merged = PeftModel.from_pretrained(net, str(path)).merge_and_unload()
     except Exception as error:  # of several packages, and of files in many states

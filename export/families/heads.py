@@ -46,6 +46,16 @@ class TokenNetwork(nn.Module):
         return (hidden * known).sum(dim=1) / known.sum(dim=1)
 
 
+def first_position(net: nn.Module) -> int | None:
+    """The first token's position in networks that take positions, as they count them; None for others."""
+    kind = getattr(net.config, "model_type", "")
+    if kind == "bert" and not hasattr(net.config, "alibi_starting_size"):
+        return 0
+    if kind == "esm":  # positions of tokens that are not padding are counted from behind the padding's own
+        return net.config.pad_token_id + 1
+    return None
+
+
 class KmersToBins(nn.Module):
     """A score for each k-mer becomes one for each bin of bases: (batch, window / bin, outputs).
 

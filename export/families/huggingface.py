@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import logging
-import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import torch
 from tokenizers import Tokenizer
@@ -17,12 +13,13 @@ from ...scanner.card import BytePairInput, KmerInput, ModelInput, NucleotideInpu
 from ...scanner.encoding.kmers import token_count
 from ...scanner.encoding.single_bases import usual_tokens
 from ...scanner.errors import GenoscanError, UsageError
+from ...training.pretrained.folder import ADAPTER, CONFIG, has_tokenizer, open_tokenizer, read_json
+from ...training.pretrained.model_input import input_of_tokenizer, parse_input, scanner_tokens
+from ...training.pretrained.networks import head_of, longest_input, transformers_network
+from ...training.pretrained.quiet import quiet_transformers
 from .adapters import merged_network
 from .cards import Head, build_card, output_names, sizes
-from .folder import ADAPTER, CONFIG, TOKENIZER, has_tokenizer, read_json
-from .heads import KmersToBins, TokenNetwork, TokensToBins
-from .model_input import input_of_tokenizer, parse_input, scanner_tokens
-from .networks import head_of, longest_input, transformers_network
+from .heads import KmersToBins, TokenNetwork, TokensToBins, first_position
 from .source import CheckpointSettings, Family, Source
 
 _KMER_WINDOW, _WORD_WINDOW = 512, 600
@@ -45,8 +42,8 @@ def _open_quietly(path: Path, settings: CheckpointSettings) -> Source:
         net, config, tokenizer_folder = merged_network(path, settings)
     else:
         config = read_json(path / CONFIG)
-        net = transformers_network(path, config, settings, head_of(path, config, settings))
-        tokenizer_folder = path
+        suffix = None if settings.embeddings else head_of(path, config)
+        net, tokenizer_folder = transformers_network(path, config, suffix, settings.trust_remote_code), path
     head = _head(path, net, settings)
     limit = longest_input(net, config)
     spec = _input(tokenizer_folder, settings, limit)
@@ -55,7 +52,7 @@ def _open_quietly(path: Path, settings: CheckpointSettings) -> Source:
     _check_window(spec, window, limit, path)
     bin = settings.bin or _default_bin(spec)
     pad = spec.pad if isinstance(spec, BytePairInput) else None
-    network: nn.Module = TokenNetwork(net, pad, settings.embeddings, _first_position(net))
+    network: nn.Module = TokenNetwork(net, pad, settings.embeddings, first_position(net))
     if head.task == "segmentation":
         network = _per_bin(network, spec, window, bin, tokenizer_folder)
     unknown = _RAGGED_UNKNOWN if ragged(spec) else _FIXED_UNKNOWN
@@ -97,46 +94,11 @@ def _input(folder: Path, settings: CheckpointSettings, limit: int | None) -> Mod
     if said is not None and ("," in settings.input or not has_tokenizer(folder)):
         return said
     found = input_of_tokenizer(
-        open_tokenizer(folder, settings), str(folder), limit, None if said is None else said.stride
+        open_tokenizer(folder, settings.trust_remote_code), str(folder), limit, None if said is None else said.stride
     )
     if said is not None and found.k != said.k:
         raise UsageError(f"--input {settings.input}: the tokenizer of {folder} has {found.k}-mers")
     return found
-
-
-def open_tokenizer(folder: Path, settings: CheckpointSettings) -> Any:
-    """The checkpoint's tokenizer, as transformers opens it."""
-    from transformers import AutoTokenizer, PreTrainedTokenizerFast
-
-    try:
-        found = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=settings.trust_remote_code)
-        written = folder / TOKENIZER
-        if written.is_file() and not _is_of_kind(found, read_json(written)):
-            # Before its version 5, transformers read the file whatever class it was said to be of.
-            return PreTrainedTokenizerFast.from_pretrained(str(folder))
-        return found
-    except Exception as error:  # of several packages, and of files in many states
-        line = str(error).strip().splitlines()[:1] or [type(error).__name__]
-        raise GenoscanError(
-            f"{folder}: its tokenizer cannot be opened ({line[0][:200]}): put the tokenizer's files there, or say "
-            "--input kmer:K:STRIDE,letters=ACGT,offset=N,unknown=N,prefix=N,suffix=N"
-        ) from None
-
-
-def _is_of_kind(tokenizer: Any, written: dict[str, Any]) -> bool:
-    """Whether the tokenizer is what its tokenizer.json says: byte pairs, not words of that vocabulary."""
-    backend = getattr(tokenizer, "backend_tokenizer", None)
-    return backend is None or type(backend.model).__name__ == (written.get("model") or {}).get("type")
-
-
-def _first_position(net: nn.Module) -> int | None:
-    """The first token's position in networks that take positions, as they count them; None for others."""
-    kind = getattr(net.config, "model_type", "")
-    if kind == "bert" and not hasattr(net.config, "alibi_starting_size"):
-        return 0
-    if kind == "esm":  # positions of tokens that are not padding are counted from behind the padding's own
-        return net.config.pad_token_id + 1
-    return None
 
 
 def _default_window(spec: ModelInput, limit: int | None) -> int:
@@ -226,27 +188,6 @@ def _token_lengths(spec: KmerInput | BytePairInput, folder: Path, network: nn.Mo
         if int(lengths[scanner_tokens(spec, sequence, str(folder))].sum()) != len(sequence):
             raise GenoscanError(f"{folder}: its tokens do not say which bases they stand for, so no base has a score")
     return lengths
-
-
-@contextmanager
-def quiet_transformers() -> Iterator[None]:
-    """transformers warns of what this folder of code checks itself, and shows progress of loading."""
-    from transformers.utils import logging as transformers_logging
-
-    level, bars = transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
-    transformers_logging.set_verbosity_error()
-    transformers_logging.disable_progress_bar()
-    disabled = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(disabled)
-        transformers_logging.set_verbosity(level)
-        if bars:
-            transformers_logging.enable_progress_bar()
 
 
 TRANSFORMERS = Family("a folder of transformers or peft, or its name on the Hugging Face hub", _recognises, _open)

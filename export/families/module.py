@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from ...scanner.card import KmerInput, ModelInput, NucleotideInput
 from ...scanner.encoding.kmers import token_count
 from ...scanner.errors import GenoscanError, UsageError
+from ...training.pretrained.model_input import parse_input
+from ...training.pretrained.networks import first_line, is_state_space, refuse_state_space
 from .cards import Head, build_card, output_names, sizes
-from .model_input import parse_input
-from .networks import first_line, is_state_space, refuse_state_space
 from .source import CheckpointSettings, Family, Source
 
 _SUFFIXES = (".pt", ".pth", ".bin", ".ckpt", ".safetensors", ".pt2")

@@ -8,17 +8,19 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from ...scanner.card import Provenance
+from ...scanner.card import BytePairInput, Provenance
 from ...scanner.errors import GenoscanError, UsageError
 from ...training.checkpoint import BEST, LAST, RECIPE, Checkpoint, load_checkpoint, read_metrics, read_run, restore_net
+from ...training.pretrained.folder import read_json
 from ...training.recipe import model_card
 from ..spectrum_layouts import SpectrumFloatLayout, SpectrumIntegerLayout
+from .heads import TokenNetwork, first_position
 from .source import CheckpointSettings, Family, Precision, Source
 
 TIMES = ("seconds", "megabases_per_second")
 """Entries of an epoch that say how fast it was and not how good."""
-_NETWORK = "best"
-"""The folder of a classifier's run that holds its network, as transformers writes it."""
+_NETWORK, CARD, MEASURES = "best", "card.json", "measures.json"
+"""Where a run has its network, the network's card, and how good it is."""
 _SPEED = ("_runtime", "_per_second")
 
 
@@ -118,7 +120,49 @@ def _open_classifier_run(path: Path, settings: CheckpointSettings) -> Source:
     return Source(path, network, lambda _: network, card.model_copy(update={"provenance": provenance}))
 
 
+def _is_sequence_run(path: Path, _: CheckpointSettings) -> bool:
+    run = _run_of(path)
+    return path in (run, run / _NETWORK) and (run / _NETWORK / CARD).is_file() and (run / RECIPE).is_file()
+
+
+def _run_of(path: Path) -> Path:
+    """The run folder of a path that is one, or its best network."""
+    return path if (path / _NETWORK).is_dir() else path.parent
+
+
+def _open_sequence_run(path: Path, settings: CheckpointSettings) -> Source:
+    from ...training.supervised.load import load_trained  # needs transformers
+
+    _refuse_settings(path, settings)
+    run = _run_of(path)
+    trained = load_trained(run)
+    network: nn.Module = trained.module
+    if trained.tokens:
+        pad = trained.card.input.pad if isinstance(trained.card.input, BytePairInput) else None
+        network = TokenNetwork(network, pad, first_position=first_position(network)).eval()
+    started = read_run(run, "data") or {}
+    known = trained.card.provenance.model_dump()
+    known |= {
+        "metrics": _test_measures(run / MEASURES),
+        "code_version": str(started.get("code_version", "")),
+        "date": _date_of(started, 1),
+    }
+    card = trained.card.model_copy(update={"provenance": Provenance.model_validate(known)})
+    return Source(path, network, lambda _: network, card)
+
+
+def _test_measures(path: Path) -> dict[str, float]:
+    """Of the held-out split that a finished run was measured on last: test, or validation where there is no test."""
+    if not path.is_file():
+        return {}
+    found = read_json(path)
+    split = "test" if "test" in found else "validation"
+    values = {name: one["value"] for name, one in found.get(split, {}).items()}
+    return {f"{split} {name}": float(value) for name, value in values.items() if value == value}
+
+
 TRAINING_RUN = Family(f"{BEST} or {LAST} of `genoscan train` (or its folder)", _is_training_run, _open_training_run)
+SEQUENCE_RUN = Family("the folder of a run of `genoscan train promoter`", _is_sequence_run, _open_sequence_run)
 CLASSIFIER_RUN = Family(
     "the folder of a run of `genoscan train --net kmer-bert`", _is_classifier_run, _open_classifier_run
 )

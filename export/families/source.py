@@ -21,7 +21,8 @@ Pooling = Literal["mean", "cls"]
 class CheckpointSettings:
     """What a user says of a checkpoint that does not say so itself, or says otherwise. None: as the checkpoint has it.
 
-    input: `kmer:K:STRIDE`, `byte-pair`, `one-hot`, `one-hot:last` or `codes`; see `model_input.parse_input`.
+    input: `kmer:K:STRIDE`, `byte-pair`, `one-hot`, `one-hot:last` or `codes`; see
+        `training.pretrained.model_input.parse_input`.
     window, step, bin: bases. context is what lies beside the step in the window, half on either side.
     embeddings: leave the head out and pool the last hidden states.
     outputs: names, in the network's order. called: those that become calls.

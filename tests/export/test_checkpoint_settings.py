@@ -11,9 +11,9 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import AutoModelForSequenceClassification, BertConfig, BertForMaskedLM, BertModel
 
 from genoscan.export.families import CheckpointSettings, open_checkpoint
-from genoscan.export.families.model_input import parse_input
 from genoscan.scanner.card import KmerInput, NucleotideInput
 from genoscan.scanner.errors import GenoscanError, UsageError
+from genoscan.training.pretrained.model_input import parse_input
 
 
 def opened(folder, **settings):

@@ -77,9 +77,8 @@ def test_a_sequence_by_itself_has_the_tokens_of_a_short_contig():
     encode = encoder(CARD)
     expected = np.zeros((1, *encode.window_shape(SIZE)), dtype=np.int64)
     encode.encode(contig, expected)
-    (row,) = Examples(alone([window(40, 1)._replace(codes=codes)]), CARD.input, training=False)
-    tokens = row["input_ids"]
-    assert row["labels"] == 1
+    ((tokens, label),) = Examples(alone([window(40, 1)._replace(codes=codes)]), CARD.input, training=False)
+    assert label == 1
     assert np.array_equal(expected[0, : len(tokens)], tokens)
     assert (expected[0, len(tokens) :] == UNKNOWN).all()
 
@@ -89,14 +88,20 @@ def test_a_batch_is_filled_up_and_masked():
     rows = list(Examples([(short, 0), (long, 1)], CARD.input, training=False))
     batch = collate(UNKNOWN, rows)
     assert batch["labels"].tolist() == [0, 1]
-    assert batch["input_ids"].shape == (2, len(rows[1]["input_ids"]))
-    assert batch["attention_mask"].sum(dim=1).tolist() == [1 + 25, 1 + 45]
-    assert torch.equal(batch["input_ids"], torch.from_numpy(tokens_of([short, long], CARD.input)))
+    assert batch["inputs"].shape == (2, len(rows[1][0]))
+    assert batch["mask"].sum(dim=1).tolist() == [1 + 25, 1 + 45]
+    assert torch.equal(batch["inputs"], torch.from_numpy(tokens_of([short, long], CARD.input)))
 
 
-def test_training_shows_both_strands():
+def test_training_shows_both_strands_and_an_epoch_again_as_it_was():
     codes = np.array([0, 0, 1, 2, 3, 0, 1, 1], dtype=np.uint8)
-    torch.manual_seed(1)
-    seen = {tuple(Examples([(codes, 1)], CARD.input, training=True)[0]["input_ids"]) for _ in range(30)}
-    assert len(seen) == 2
-    assert len({tuple(Examples([(codes, 1)], CARD.input, training=False)[0]["input_ids"]) for _ in range(30)}) == 1
+    shown = Examples([(codes, 1)], CARD.input, training=True, seed=1)
+    epochs = []
+    for epoch in (*range(30), *range(30)):
+        shown.epoch = epoch
+        epochs.append(tuple(shown[0][0].tolist()))
+    assert len(set(epochs)) == 2
+    assert epochs[:30] == epochs[30:]
+    still = Examples([(codes, 1)], CARD.input, training=False)
+    assert still[0][0].tolist() in [list(one) for one in set(epochs)]
+    assert still.lengths.tolist() == [8]

@@ -118,20 +118,22 @@ def components(count, pairs):
     return parent
 
 
-def assign_splits(generator: np.random.Generator, groups: np.ndarray, shares: tuple[float, ...]) -> np.ndarray:
+def assign_splits(
+    generator: np.random.Generator, groups: np.ndarray, shares: tuple[float, ...], largest: float = LARGEST_SHARE
+) -> np.ndarray:
     """int64 (items,): the split of each item, so that groups stay whole and the splits get their shares of the items.
 
-    groups: int64 (items,). Groups larger than `LARGEST_SHARE` of a split's target all go to the first split; the others
-    come in random order, each to the split that lacks the largest part of its target.
+    groups: int64 (items,). Groups larger than the share ``largest`` of a split's target go to the first split; the
+    others come in random order, each to the split that lacks the largest part of its target.
     """
     names, group_of, sizes = np.unique(groups, return_inverse=True, return_counts=True)
     targets = np.array(shares) / sum(shares) * len(groups)
     room = targets.copy()
     chosen = np.zeros(len(names), dtype=np.int64)
-    large = sizes > LARGEST_SHARE * targets.min()
+    large = sizes > largest * targets[targets > 0].min()
     room[0] -= sizes[large].sum()
     for group in generator.permutation(np.flatnonzero(~large)).tolist():
-        split = int(np.argmax(room / targets))
+        split = int(np.argmax(np.divide(room, targets, out=np.full(len(targets), -np.inf), where=targets > 0)))
         chosen[group] = split
         room[split] -= sizes[group]
     return chosen[group_of]

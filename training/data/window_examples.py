@@ -69,19 +69,24 @@ def window_example(generator: np.random.Generator, one: Window, card: ModelCard)
 
 
 class Examples(torch.utils.data.Dataset):
-    """A dataset for transformers' Trainer: tokens of examples, for training of a random strand each time."""
+    """Tokens of examples; for training of a random strand in each ``epoch``, a pure function of it and the seed."""
 
-    def __init__(self, examples: Sequence[Example], spec: KmerInput, training: bool):
-        self.examples, self.spec, self.training = examples, spec, training
+    def __init__(self, examples: Sequence[Example], spec: KmerInput, training: bool, seed: int = 0):
+        self.examples, self.spec, self.training, self.seed, self.epoch = examples, spec, training, seed, 0
 
     def __len__(self) -> int:
         return len(self.examples)
 
-    def __getitem__(self, number: int) -> dict[str, np.ndarray | int]:
+    def __getitem__(self, number: int) -> tuple[np.ndarray, int]:
         codes, label = self.examples[number]
-        if self.training and torch.rand(()) < 0.5:  # torch's own stream, which the Trainer's checkpoints hold
+        if self.training and np.random.default_rng((self.seed, 4, self.epoch, number)).random() < 0.5:
             codes = reverse_complement(codes)
-        return {"input_ids": tokens_of([codes], self.spec)[0], "labels": label}
+        return tokens_of([codes], self.spec)[0], label
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Bases int64 of each example."""
+        return np.array([len(codes) for codes, _ in self.examples], dtype=np.int64)
 
 
 def tokens_of(sequences: Sequence[np.ndarray], spec: KmerInput) -> np.ndarray:
@@ -92,11 +97,10 @@ def tokens_of(sequences: Sequence[np.ndarray], spec: KmerInput) -> np.ndarray:
     return kmer_tokens(codes, spec)
 
 
-def collate(unknown: int, rows: Sequence[dict[str, np.ndarray | int]]) -> dict[str, torch.Tensor]:
+def collate(unknown: int, rows: Sequence[tuple[np.ndarray, int]]) -> dict[str, torch.Tensor]:
     """A batch of rows of `Examples`, filled up with the unknown token, which is masked."""
-    tokens = np.full((len(rows), max(len(row["input_ids"]) for row in rows)), unknown, dtype=np.int64)
-    for filled, row in zip(tokens, rows, strict=True):
-        filled[: len(row["input_ids"])] = row["input_ids"]
-    input_ids = torch.from_numpy(tokens)
-    labels = torch.tensor([row["labels"] for row in rows])
-    return {"input_ids": input_ids, "attention_mask": (input_ids != unknown).long(), "labels": labels}
+    tokens = np.full((len(rows), max(len(row) for row, _ in rows)), unknown, dtype=np.int64)
+    for filled, (row, _) in zip(tokens, rows, strict=True):
+        filled[: len(row)] = row
+    inputs = torch.from_numpy(tokens)
+    return {"inputs": inputs, "mask": (inputs != unknown).long(), "labels": torch.tensor([label for _, label in rows])}
