@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from ...scanner.card import ModelInput, NucleotideInput
 from ...scanner.errors import GenoscanError, UsageError
 from ..nets.convolutional import ConvolutionalNet
+from ..nets.promoter_net import PromoterNet
 from ..pretrained.folder import CONFIG, has_tokenizer, open_tokenizer, read_json
 from ..pretrained.fresh import MASK, PAD, fresh_config, kmer_words, tokens_of_kmers, write_kmer_tokenizer
 from ..pretrained.hub import download, is_hub_name
@@ -74,7 +75,28 @@ class ConvolutionalSettings(Part):
         return ConvolutionalNet(outputs, **self.model_dump(exclude={"kind"}))
 
 
-NetSettings = Annotated[TransformersSettings | ConvolutionalSettings, Field(discriminator="kind")]
+class PromoterSettings(Part):
+    """The network of `nets.promoter_net`.
+
+    start: the window's base at which transcription starts.
+    """
+
+    kind: Literal["promoter-net"]
+    window: int = Field(default=150, ge=75)
+    start: int = Field(default=120, ge=50)
+    pairs: int = Field(default=16, ge=2)
+    hidden: int = Field(default=32, ge=1)
+    dropout: float = Field(default=0.1, ge=0, lt=1)
+    noise: float = Field(default=0.05, gt=0)
+    step: Literal[1, 3, 5, 15] = 5
+
+    def build(self, outputs: int) -> nn.Module:
+        return PromoterNet(outputs, **self.model_dump(exclude={"kind", "start"}))
+
+
+NetSettings = Annotated[
+    TransformersSettings | ConvolutionalSettings | PromoterSettings, Field(discriminator="kind")
+]
 """A network of our own has settings with ``kind`` and ``build(outputs)``, and reads one-hot bases."""
 
 
