@@ -20,7 +20,9 @@ _EXTRAS = {
     "accelerate": "train",
     "onnx": "export",
     "onnxscript": "export",
-    "peft": "export",
+    "peft": "train",
+    "sklearn": "train",
+    "scipy": "train",
 }
 """Packages that only some commands need, and the extra that brings them."""
 

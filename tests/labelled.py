@@ -72,12 +72,16 @@ def write_table(path, columns, rows):
 
 def regression_table(path, count=160, seed=0):
     """A strength that follows from the GC content: a network learns it at once."""
-    return write_table(path, ["sequence", "strength"], [[s, f"{10 * gc(s) + 3:.4f}"] for s in sequences(count, 40, seed)])
+    return write_table(
+        path, ["sequence", "strength"], [[s, f"{10 * gc(s) + 3:.4f}"] for s in sequences(count, 40, seed)]
+    )
 
 
 def class_table(path, count=160, seed=0):
     """Two classes: more G and C than A and T, or not."""
-    return write_table(path, ["sequence", "kind"], [[s, "rich" if gc(s) > 0.5 else "poor"] for s in sequences(count, 40, seed)])
+    return write_table(
+        path, ["sequence", "kind"], [[s, "rich" if gc(s) > 0.5 else "poor"] for s in sequences(count, 40, seed)]
+    )
 
 
 def write_recipe(path, *replacements, net=None):

@@ -21,6 +21,8 @@ from .networks import NetSettings
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 _INPUTS = ("data", "genome")
 _NET_PATHS = ("checkpoint",)
+_CHOICES = ("way", "kind")
+"""Fields that decide which others a section has."""
 
 
 class Inputs(Part):
@@ -127,7 +129,7 @@ class Data(Part):
 class Full(Part):
     """All weights are trained, from where the checkpoint stands."""
 
-    way: Literal["full"] = "full"
+    way: Literal["full"]
 
 
 class Scratch(Part):
@@ -220,12 +222,22 @@ class SequenceRecipe(Part):
     task: Task
     data: Data = Data()
     net: NetSettings
-    adapt: Adapt = Full()
+    adapt: Adapt
     fit: Fit = Fit()
     card: Card = Card()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _usual_way(cls, table: Any) -> Any:
+        """All weights are trained: those of a checkpoint where there is one, else random ones."""
+        if isinstance(table, dict) and "adapt" not in table and isinstance(table.get("net"), dict):
+            return {**table, "adapt": {"way": "full" if table["net"].get("checkpoint") else "scratch"}}
+        return table
+
     @model_validator(mode="after")
     def _consistent(self) -> SequenceRecipe:
+        if self.adapt.way == "full" and not getattr(self.net, "checkpoint", ""):
+            raise ValueError("adapt.way: 'full' goes on from net.checkpoint, which is not said: say 'scratch'")
         window = self.card.window or self.data.window
         if window is None:
             raise ValueError("card.window: say how many bases a scan's windows have, or give data.window")
@@ -293,9 +305,12 @@ def apply_change(table: dict[str, Any], change: str) -> None:
         if not isinstance(table, dict):
             raise UsageError(f"--set {change}: {section} is no section of a recipe")
     try:
-        table[field] = tomllib.loads(f"value = {text}")["value"]
+        value = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
-        table[field] = text
+        value = text
+    if field in _CHOICES and table.get(field) != value:
+        table.clear()  # the other fields are of what was chosen before
+    table[field] = value
 
 
 def checked_recipe(table: dict[str, Any], source: str, shape: type[Part]) -> Any:
