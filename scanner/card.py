@@ -113,7 +113,7 @@ class Calling(_Part):
     min_length: int = Field(default=1, ge=1, le=_LARGEST_NUMBER)
     prominence: Score | None = Field(
         default=None,
-        description="calls are peaks: summits from which scores fall by this much on either side before they rise again",
+        description="calls are peaks: from a summit scores fall by this much, on either side, before they rise by it",
     )
     start_output: str | None = Field(
         default=None, description="of a peak: the output that is highest where what is called starts"

@@ -11,12 +11,12 @@ from torch import Tensor, nn
 from ...scanner.card import BytePairInput, Provenance
 from ...scanner.errors import GenoscanError, UsageError
 from ...training.checkpoint import BEST, LAST, RECIPE, Checkpoint, load_checkpoint, read_metrics, read_run, restore_net
-from ...training.pretrained.folder import read_json
 from ...training.nets.promoter_net import PromoterNet
+from ...training.pretrained.folder import read_json
 from ...training.recipe import model_card
 from ..spectrum_layouts import SpectrumFloatLayout, SpectrumIntegerLayout
-from .promoters import scanning
 from .heads import TokenNetwork, first_position
+from .promoters import scanning
 from .source import CheckpointSettings, Family, Precision, Source
 
 TIMES = ("seconds", "megabases_per_second")

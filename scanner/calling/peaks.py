@@ -1,9 +1,9 @@
 """From scores to peaks: summits that stand out from what lies between them, each with its share of the bins around it.
 
-A tile yields the bins that score at least ``extend``, with what every output says there. Bins that touch are a stretch;
-a stretch has as many peaks as it has summits between which scores fall by the prominence and rise by it again (the peaks
-of topological persistence), and is cut at the lowest bin between two. All that is held while bins arrive in genome order
-is one unfinished peak a channel, so where a genome was cut cannot be seen in its peaks.
+A tile yields the bins that score at least ``extend``, with what every output says there. Bins that touch are a
+stretch; a stretch has as many peaks as it has summits between which scores fall by the prominence and rise by it again
+(the peaks of topological persistence), and is cut at the lowest bin between two. All that is held while bins arrive in
+genome order is one unfinished peak a channel, so where a genome was cut cannot be seen in its peaks.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def is_bins(fields: tuple[str, ...]) -> bool:
 
 
 def find_bins(scores: np.ndarray, bins: Bins, lowest: int, output: int, channel: int) -> np.ndarray:
-    """Bins whose ``output`` scores at least ``lowest``, sorted by contig and start; cut short where their interval ends.
+    """Bins whose ``output`` scores at least ``lowest``, by contig and start; cut short where their interval ends.
 
     scores: int32 (outputs, bins) ten-thousandths.
     """

@@ -1,4 +1,4 @@
-"""Peaks as BED lines: eight standard columns (thickStart and thickEnd are where what is called starts), then named ones."""
+"""Peaks as BED lines: eight standard columns, of which thickStart and thickEnd are where it starts, and named ones."""
 
 from __future__ import annotations
 

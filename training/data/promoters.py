@@ -1,4 +1,4 @@
-"""Measured promoters of a bacterial genome as a table to learn from: stretches of the genome for validation and test."""
+"""Measured promoters of a bacterial genome as a table to learn from, split by stretches of the genome."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def write_promoters(source: str | Path, contig: str, blocks: Blocks, out: str | 
         if strand not in ("+", "-") or measured != measured or not 0 <= place[0] < place[1]:
             raise GenoscanError(f"{source} line {line}: needs a strand, + or -, a measured number and bases to be at")
         places.append(place)
-        codes.append(CODES[np.frombuffer(sequence.encode("ascii", "replace"), dtype=np.uint8)])
+        codes.append(np.frombuffer(sequence.encode("ascii", "replace").translate(CODES), dtype=np.uint8))
         rows.append(f"{contig}\t{start}\t{end}\t{strand}\t{max(measured, 0.0):.6g}")
     splits = split_by_blocks(np.array(places, dtype=np.int64).reshape(-1, 2), blocks)
     held = {word for row in np.flatnonzero(splits >= 1) for word in _words(codes[row])}

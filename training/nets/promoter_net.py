@@ -3,12 +3,12 @@
 RNA polymerase's sigma factor binds the -35 box and the -10 box, some 17 bases apart, and the bonds' energies add up; a
 stretch of DNA drives expression by the sum over all places at which it may be bound (thermodynamic models of
 transcription: Berg and von Hippel 1987, https://doi.org/10.1016/0022-2836(87)90354-8; Brewster et al. 2012,
-https://doi.org/10.1371/journal.pcbi.1002811). So each of the network's ``pairs`` has two linear filters, a preference for
-distances and one for places in the window; exponentials of the filters' sums are added over distances and places, and the
-logarithms of the sums go through a small dense layer, beside the composition of the window. Half of the pairs begin as
-the sigma-70 consensus: with a few thousand examples, the network then need not find what has been known since 1983.
+https://doi.org/10.1371/journal.pcbi.1002811). So each of the network's ``pairs`` has two linear filters, a preference
+for distances and one for places in the window; exponentials of the filters' sums are added over distances and places,
+and the logarithms of the sums go through a small dense layer, beside the composition of the window. Half of the pairs
+begin as the sigma-70 consensus: with a few thousand examples, the network then need not find what is known since 1983.
 
-It is convolutional throughout: on a longer sequence it gives what each of its windows gives alone, the same sums shared.
+It is convolutional throughout: on a longer sequence it gives what each of its windows gives alone, sums shared.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from torch.nn import functional as F
 CONSENSUS_35, CONSENSUS_10 = "TTGACA", "TATAAT"
 SHARES_35 = (0.82, 0.84, 0.78, 0.65, 0.54, 0.45)
 SHARES_10 = (0.80, 0.95, 0.45, 0.60, 0.50, 0.96)
-"""Of 112 promoters of E. coli, how many have the consensus base: Hawley and McClure 1983, Nucleic Acids Res. 11:2237."""
+"""Shares of promoters with the consensus base: after Hawley and McClure 1983 (Nucleic Acids Res. 11:2237)."""
 SPACERS = (14, 15, 16, 17, 18, 19, 20, 21)
 """Bases between the two boxes."""
 SPACER_LOGS = (-3.0, -2.0, -0.7, 0.0, -0.5, -1.5, -2.5, -3.5)
@@ -54,14 +54,13 @@ class PromoterNet(nn.Module):
     def __init__(self, outputs: int, window: int, pairs: int, hidden: int, dropout: float, noise: float, step: int):
         super().__init__()
         self.window, self.step = window, step
-        self.upstream, self.downstream = nn.Conv1d(4, pairs, FILTER), nn.Conv1d(4, pairs, FILTER)
+        self.blocks = nn.ModuleList([nn.Conv1d(4, pairs, FILTER), nn.Conv1d(4, pairs, FILTER)])
         places = window - FILTER + 1 - _FIRST - len(SPACERS) + 1
         self.spacers = nn.Parameter(torch.tensor(SPACER_LOGS).repeat(pairs, 1))
         self.places = nn.Parameter(torch.zeros(pairs, places))
         self.bound = nn.BatchNorm1d(pairs)
         self.composition = nn.Conv1d(4, _COMPOSITION_WIDTH, window // _COMPOSITION, dilation=_COMPOSITION // step)
         self.dense = nn.Sequential(nn.Conv1d(pairs + _COMPOSITION_WIDTH, hidden, 1), nn.ReLU(), nn.Dropout(dropout))
-        self.blocks = nn.ModuleList([self.upstream, self.downstream])
         self.head = nn.Linear(pairs + _COMPOSITION_WIDTH + hidden, outputs)
         self.known = pairs // 2
         with torch.no_grad():
@@ -72,6 +71,16 @@ class PromoterNet(nn.Module):
                 filters.weight.normal_(0, noise)
                 filters.bias.zero_()
                 filters.weight[: self.known, :, FLANK : FLANK + BOX] += 0.5 * log_odds(consensus, shares)
+
+    @property
+    def upstream(self) -> nn.Conv1d:
+        """The filters of the -35 box."""
+        return self.blocks[0]
+
+    @property
+    def downstream(self) -> nn.Conv1d:
+        """The filters of the -10 box."""
+        return self.blocks[1]
 
     def forward(self, bases: Tensor) -> Tensor:
         found = self.windows(bases)

@@ -1,5 +1,5 @@
-"""A network of promoters as it reads a genome: at each bin the strength of the window in which transcription would start
-there, and how well the boxes before the bin fit."""
+"""A network of promoters as it reads a genome: at each bin the strength of the window in which transcription would
+start there, and how well the boxes before the bin fit."""
 
 from __future__ import annotations
 
