@@ -8,45 +8,46 @@ from ..card import ModelCard
 from ..inference.stitch import SCORE_UNIT
 from .repeats import Column
 
-_FALSE = "falsePerMb"
+NOT_KNOWN = -1.0
+"""The rate of false peaks where the card does not tell it."""
 
 
 def peak_columns(card: ModelCard) -> tuple[Column, ...]:
-    """The columns after the strand: where what is called starts (BED's thickStart and thickEnd), the summit, the rise
-    above what lies beside it, every output at the summit, and how often shuffled sequence has such a peak."""
-    columns = [
+    """The columns after the strand: BED's thickStart and thickEnd (where it starts) and itemRgb, the summit,
+    its rise above what lies beside it, how often shuffled sequence has such a peak, and every output at the summit.
+
+    With the first six these are more than twelve: readers take lines of exactly twelve columns for BED12.
+    """
+    return (
         Column("thickStart", "uint", "Start of the bin in which it is predicted to start"),
         Column("thickEnd", "uint", "End of the bin in which it is predicted to start"),
+        Column("itemRgb", "string", "Colour"),
         Column("summit", "uint", "Middle of the highest bin, counted from 0"),
         Column("prominence", "float", "Rise of the summit above the lowest bins beside it"),
-    ]
-    columns += [Column(name, "float", f"{name} at the summit") for name in card.output.names]
-    if card.calling.false_rates:
-        columns.append(Column(_FALSE, "float", "Peaks as high in a megabase of shuffled sequence"))
-    return tuple(columns)
+        Column("falsePerMb", "float", "Peaks as high in a megabase of shuffled sequence; -1: not known"),
+        *(Column(name, "float", f"{name} at the summit") for name in card.output.names),
+    )
 
 
 def peak_values(peaks: np.ndarray, card: ModelCard) -> dict[str, np.ndarray]:
-    """The values of `peak_columns` by their names: int64, and float64 in the model's units.
+    """The values of `peak_columns` by their names: int64, float64 in the model's units, and texts (object).
 
     peaks: of `peaks.peak_dtype`.
     """
     found = {
         "thickStart": peaks["thick_start"],
         "thickEnd": peaks["thick_end"],
+        "itemRgb": np.full(len(peaks), card.track.color, dtype=object),
         "summit": (peaks["summit"] + peaks["summit_end"]) // 2,
         "prominence": peaks["prominence"] / SCORE_UNIT,
+        "falsePerMb": false_rates(peaks["peak"], card),
     }
-    for number, name in enumerate(card.output.names):
-        found[name] = peaks[f"output_{number}"] / SCORE_UNIT
-    if card.calling.false_rates:
-        found[_FALSE] = false_rates(peaks["peak"], card)
-    return found
+    return found | {name: peaks[f"output_{number}"] / SCORE_UNIT for number, name in enumerate(card.output.names)}
 
 
 def false_rates(heights: np.ndarray, card: ModelCard) -> np.ndarray:
-    """Peaks of so much height (int, ten-thousandths) or more in a megabase of shuffled sequence, float64: as the card's
-    highest score that is not above the height has it; infinite below all of them."""
+    """Peaks of so much height (int, ten-thousandths) or more in a megabase of shuffled sequence, float64: what the card
+    says of its highest score that is not above the height; `NOT_KNOWN` below all of them."""
     scores = np.array([round(score * SCORE_UNIT) for score, _ in card.calling.false_rates])
-    rates = np.array([np.inf, *(rate for _, rate in card.calling.false_rates)])
+    rates = np.array([NOT_KNOWN, *(rate for _, rate in card.calling.false_rates)])
     return rates[np.searchsorted(scores, heights, side="right")]

@@ -28,7 +28,7 @@ def peak_lines(peaks: np.ndarray, names: Sequence[str], channels: Sequence[Chann
 
 
 def _texts(values: np.ndarray) -> list[str]:
-    """Whole numbers as they are, others with four decimals at most, as scores have them."""
-    if values.dtype.kind == "i":
+    """Whole numbers and texts as they are, others with four decimals at most, as scores have them."""
+    if values.dtype.kind != "f":
         return [str(value) for value in values.tolist()]
     return [f"{value:.4f}".rstrip("0").rstrip(".") for value in values.tolist()]

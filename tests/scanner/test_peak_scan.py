@@ -29,7 +29,7 @@ CALLING = Calling(
     false_rates=((0.25, 9.0), (0.75, 0.25)),
 )
 HEADER = ["#chrom", "start", "end", "name", "score", "strand"]
-HEADER += ["thickStart", "thickEnd", "summit", "prominence", "G", "falsePerMb"]
+HEADER += ["thickStart", "thickEnd", "itemRgb", "summit", "prominence", "falsePerMb", "G"]
 
 
 def model():
@@ -97,8 +97,8 @@ def lines_of(peaks):
         share = f"{score / 10_000:.4f}".rstrip("0").rstrip(".")
         rise = f"{prominence / 10_000:.4f}".rstrip("0").rstrip(".")
         rate = "9" if score < 7500 else "0.25"
-        yield [*map(str, (start, end)), "G", str((2 * 1000 * score + 10_000) // 20_000), strand,
-               *map(str, (first, last, (first + last) // 2)), rise, share, rate]  # fmt: skip
+        yield [*map(str, (start, end)), "G", str((2 * 1000 * score + 10_000) // 20_000), strand, str(first), str(last),
+               "0,0,0", str((first + last) // 2), rise, rate, share]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -172,7 +172,7 @@ def test_python_gets_the_columns(place, expected):
     for call, row in zip(calls, expected, strict=True):
         assert [call.chrom, str(call.start), str(call.end), call.name, call.strand] == [*row[:4], row[5]]
         assert list(call.columns) == HEADER[6:]
-        assert list(call.columns.values()) == [float(value) for value in row[6:]]
+        assert list(call.columns.values()) == [value if "," in value else float(value) for value in row[6:]]
         assert call.peak == call.score == call.columns["G"]
 
 

@@ -150,7 +150,7 @@ def test_bins_of_a_tile():
 
 def test_rates_of_false_peaks():
     told = card(false_rates=((0.005, 3.0), (0.01, 0.5)))
-    assert false_rates(np.array([49, 50, 99, 100, 500]), told).tolist() == [np.inf, 3.0, 3.0, 0.5, 0.5]
+    assert false_rates(np.array([49, 50, 99, 100, 500]), told).tolist() == [-1.0, 3.0, 3.0, 0.5, 0.5]
 
 
 @pytest.mark.parametrize(
