@@ -99,6 +99,9 @@ class Output(_Part):
     names: tuple[Annotated[str, Field(pattern=_BED_NAME)], ...] = Field(min_length=1)
     activation: Literal["sigmoid", "softmax", "identity"]
     bin: int = Field(ge=1, description="bases per score; per-window tasks: the step")
+    pseudocount: float | None = Field(
+        default=None, ge=0, description="of outputs that are called: log10(what an assay measures + pseudocount)"
+    )
     called: tuple[str, ...] = Field(default=(), description="outputs that become calls; empty: all of them")
 
 
@@ -118,7 +121,7 @@ class Calling(_Part):
     start_output: str | None = Field(
         default=None, description="of a peak: the output that is highest where what is called starts"
     )
-    false_rates: tuple[tuple[Score, Annotated[float, Field(ge=0)]], ...] = Field(
+    shuffled_rates: tuple[tuple[Score, Annotated[float, Field(ge=0)]], ...] = Field(
         default=(),
         description="of peaks: scores, ascending, and how many peaks of that height or more a megabase of shuffled "
         "sequence has, both strands together",
@@ -226,17 +229,17 @@ class ModelCard(_Part):
     def _check_peaks(self, require: Callable[[bool, str, str], None]) -> None:
         calling = self.calling
         if calling.prominence is None:
-            alone = calling.start_output is None and not calling.false_rates
-            require(alone, "calling.prominence", "is missing: start_output and false_rates are for peaks")
+            alone = calling.start_output is None and not calling.shuffled_rates
+            require(alone, "calling.prominence", "is missing: start_output and shuffled_rates are for peaks")
             return
         require(calling.prominence > 0, "calling.prominence", "must be above 0")
         require(calling.gap == 0, "calling.gap", "peaks have none")
         require(calling.annotation is None, "calling.annotation", "is not for peaks")
         start = calling.start_output
         require(start is None or start in self.output.names, "calling.start_output", "is not among output.names")
-        heights, rates = [one for one, _ in calling.false_rates], [one for _, one in calling.false_rates]
+        heights, rates = [one for one, _ in calling.shuffled_rates], [one for _, one in calling.shuffled_rates]
         ordered = heights == sorted(set(heights)) and rates == sorted(rates, reverse=True)
-        require(ordered, "calling.false_rates", "scores must rise and rates must not")
+        require(ordered, "calling.shuffled_rates", "scores must rise and rates must not")
 
     def to_json(self) -> str:
         return self.model_dump_json()

@@ -9,7 +9,7 @@ from ..inference.stitch import SCORE_UNIT
 from .repeats import Column
 
 NOT_KNOWN = -1.0
-"""The rate of false peaks where the card does not tell it."""
+"""The rate where the card does not tell it."""
 
 
 def peak_columns(card: ModelCard) -> tuple[Column, ...]:
@@ -24,9 +24,15 @@ def peak_columns(card: ModelCard) -> tuple[Column, ...]:
         Column("itemRgb", "string", "Colour"),
         Column("summit", "uint", "Middle of the highest bin, counted from 0"),
         Column("prominence", "float", "Rise of the summit above the lowest bins beside it"),
-        Column("falsePerMb", "float", "Peaks as high in a megabase of shuffled sequence; -1: not known"),
+        Column("shuffledPerMb", "float", "Peaks as high in a megabase of shuffled sequence; -1: not known"),
         *(Column(name, "float", f"{name} at the summit") for name in card.output.names),
+        *(Column(f"{name}Linear", "float", f"{name} in the assay's units, no logarithm") for name in _logarithms(card)),
     )
+
+
+def _logarithms(card: ModelCard) -> tuple[str, ...]:
+    """Outputs that are logarithms of what an assay measures."""
+    return () if card.output.pseudocount is None else card.output.called or card.output.names
 
 
 def peak_values(peaks: np.ndarray, card: ModelCard) -> dict[str, np.ndarray]:
@@ -40,14 +46,15 @@ def peak_values(peaks: np.ndarray, card: ModelCard) -> dict[str, np.ndarray]:
         "itemRgb": np.full(len(peaks), card.track.color, dtype=object),
         "summit": (peaks["summit"] + peaks["summit_end"]) // 2,
         "prominence": peaks["prominence"] / SCORE_UNIT,
-        "falsePerMb": false_rates(peaks["peak"], card),
+        "shuffledPerMb": shuffled_rates(peaks["peak"], card),
     }
-    return found | {name: peaks[f"output_{number}"] / SCORE_UNIT for number, name in enumerate(card.output.names)}
+    found |= {name: peaks[f"output_{number}"] / SCORE_UNIT for number, name in enumerate(card.output.names)}
+    return found | {f"{name}Linear": 10 ** found[name] - card.output.pseudocount for name in _logarithms(card)}
 
 
-def false_rates(heights: np.ndarray, card: ModelCard) -> np.ndarray:
+def shuffled_rates(heights: np.ndarray, card: ModelCard) -> np.ndarray:
     """Peaks of so much height (int, ten-thousandths) or more in a megabase of shuffled sequence, float64: what the card
     says of its highest score that is not above the height; `NOT_KNOWN` below all of them."""
-    scores = np.array([round(score * SCORE_UNIT) for score, _ in card.calling.false_rates])
-    rates = np.array([NOT_KNOWN, *(rate for _, rate in card.calling.false_rates)])
+    scores = np.array([round(score * SCORE_UNIT) for score, _ in card.calling.shuffled_rates])
+    rates = np.array([NOT_KNOWN, *(rate for _, rate in card.calling.shuffled_rates)])
     return rates[np.searchsorted(scores, heights, side="right")]

@@ -26,10 +26,10 @@ CALLING = Calling(
     prominence=0.25,
     start_output="G",
     min_length=9,
-    false_rates=((0.25, 9.0), (0.75, 0.25)),
+    shuffled_rates=((0.25, 9.0), (0.75, 0.25)),
 )
 HEADER = ["#chrom", "start", "end", "name", "score", "strand"]
-HEADER += ["thickStart", "thickEnd", "itemRgb", "summit", "prominence", "falsePerMb", "G"]
+HEADER += ["thickStart", "thickEnd", "itemRgb", "summit", "prominence", "shuffledPerMb", "G"]
 
 
 def model():

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genoscan.scanner.calling.intervals import Thresholds
-from genoscan.scanner.calling.peak_columns import false_rates
+from genoscan.scanner.calling.peak_columns import shuffled_rates
 from genoscan.scanner.calling.peaks import PeakCaller, bin_dtype, find_bins, reduce_bins
 from genoscan.scanner.card import Calling, ModelCard, NucleotideInput, Output
 from genoscan.scanner.inference.stitch import NO_SCORE
@@ -148,9 +148,9 @@ def test_bins_of_a_tile():
     assert found.tolist() == [(3, 4, 10, 15, 60, 60, 8), (3, 4, 20, 24, 10, 10, 10)]
 
 
-def test_rates_of_false_peaks():
-    told = card(false_rates=((0.005, 3.0), (0.01, 0.5)))
-    assert false_rates(np.array([49, 50, 99, 100, 500]), told).tolist() == [-1.0, 3.0, 3.0, 0.5, 0.5]
+def test_rates_in_shuffled_sequence():
+    told = card(shuffled_rates=((0.005, 3.0), (0.01, 0.5)))
+    assert shuffled_rates(np.array([49, 50, 99, 100, 500]), told).tolist() == [-1.0, 3.0, 3.0, 0.5, 0.5]
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_rates_of_false_peaks():
         ({"prominence": 0}, "calling.prominence: must be above 0"),
         ({"gap": 3}, "calling.gap: peaks have none"),
         ({"start_output": "nowhere"}, "calling.start_output: is not among output.names"),
-        ({"false_rates": ((1, 2), (0.5, 1))}, "calling.false_rates: scores must rise"),
+        ({"shuffled_rates": ((1, 2), (0.5, 1))}, "calling.shuffled_rates: scores must rise"),
         ({"prominence": None}, "calling.prominence: is missing"),
     ],
 )
