@@ -15,21 +15,22 @@ START = "start"
 def scanning(trained: Trained) -> tuple[nn.Module, ModelCard]:
     """The network that reads stretches of a genome, and the card that says so: outputs as `PromoterScan` gives them."""
     net, settings, task = trained.module, trained.recipe.net, trained.recipe.task
-    module = PromoterScan(net, settings.start).eval()
+    module = PromoterScan(net, settings.start, settings.smoothed).eval()
     step = -(-CORE // net.step) * net.step
-    card = trained.card
+    card, start = trained.card, (START,) if module.knows_boxes else ()
+    output = {
+        **card.output.model_dump(),
+        "names": (*task.targets, *start),
+        "called": card.output.called or task.targets[:1],
+        "bin": net.step,
+        "pseudocount": task.pseudocount if task.transform == "log10" else None,
+    }
     changes = {
         "task": "segmentation",
         "window": step + 2 * module.context,
         "step": step,
         "context": module.context,
-        "output": {
-            **card.output.model_dump(),
-            "names": (*task.targets, START),
-            "called": card.output.called or task.targets[:1],
-            "bin": net.step,
-            "pseudocount": task.pseudocount if task.transform == "log10" else None,
-        },
-        "calling": {**card.calling.model_dump(), "start_output": START},
+        "output": output,
+        "calling": {**card.calling.model_dump(), "start_output": START if start else None},
     }
     return module, ModelCard.model_validate({**card.model_dump(), **changes})

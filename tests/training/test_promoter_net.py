@@ -74,7 +74,7 @@ def test_longer_sequences_give_what_their_windows_give():
 
 def test_a_scan_has_each_bins_mean_over_thirteen_windows_about_it():
     network, bases = net(), random_bases(800, 2)
-    scan = PromoterScan(network, START)
+    scan = PromoterScan(network, START, 65)
     found = scan(bases)
     assert found.shape == (1, 160, 3)
     bin_number = 70
@@ -87,7 +87,7 @@ def test_a_scan_has_each_bins_mean_over_thirteen_windows_about_it():
 
 
 def test_what_lies_beyond_the_context_does_not_matter():
-    scan, bases = PromoterScan(net(), START), random_bases(1200, 3)
+    scan, bases = PromoterScan(net(), START, 65), random_bases(1200, 3)
     middle = slice(scan.context // STEP, (1200 - scan.context) // STEP)
     other = random_bases(1200 + 2 * 300, 4)
     other[..., 300:1500] = bases
