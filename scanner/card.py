@@ -7,6 +7,7 @@ comes from. A card is checked when it is read; an error names the field.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -98,6 +99,9 @@ class Output(_Part):
     names: tuple[Annotated[str, Field(pattern=_BED_NAME)], ...] = Field(min_length=1)
     activation: Literal["sigmoid", "softmax", "identity"]
     bin: int = Field(ge=1, description="bases per score; per-window tasks: the step")
+    pseudocount: float | None = Field(
+        default=None, ge=0, description="of outputs that are called: log10(what an assay measures + pseudocount)"
+    )
     called: tuple[str, ...] = Field(default=(), description="outputs that become calls; empty: all of them")
 
 
@@ -110,6 +114,18 @@ class Calling(_Part):
         default=0, ge=0, le=_LARGEST_NUMBER, description="intervals at most this many bases apart are one call"
     )
     min_length: int = Field(default=1, ge=1, le=_LARGEST_NUMBER)
+    prominence: Score | None = Field(
+        default=None,
+        description="calls are peaks: from a summit scores fall by this much, on either side, before they rise by it",
+    )
+    start_output: str | None = Field(
+        default=None, description="of a peak: the output that is highest where what is called starts"
+    )
+    shuffled_rates: tuple[tuple[Score, Annotated[float, Field(ge=0)]], ...] = Field(
+        default=(),
+        description="of peaks: scores, ascending, and how many peaks of that height or more a megabase of shuffled "
+        "sequence has, both strands together",
+    )
     annotation: Literal["tandem-repeat"] | None = Field(
         default=None, description="what is said of each call in further columns of the track"
     )
@@ -188,6 +204,7 @@ class ModelCard(_Part):
         if self.calling.annotation is not None:  # calls of several channels overlap, and so would their segments
             alone = len(self.output.called or self.output.names) == 1 and self.strand != "both"
             require(alone, "calling.annotation", "needs one called output, and a strand other than 'both'")
+        self._check_peaks(require)
         if self.task == "segmentation":
             sizes = self.step % self.output.bin == 0 and self.context % self.output.bin == 0
             require(sizes, "output.bin", "must divide step and context")
@@ -208,6 +225,21 @@ class ModelCard(_Part):
             smallest = self.shortest_window or self.window
             require(smallest % 16 == 0, "window", "must be a multiple of 16 bases for a spectrum")
         return self
+
+    def _check_peaks(self, require: Callable[[bool, str, str], None]) -> None:
+        calling = self.calling
+        if calling.prominence is None:
+            alone = calling.start_output is None and not calling.shuffled_rates
+            require(alone, "calling.prominence", "is missing: start_output and shuffled_rates are for peaks")
+            return
+        require(calling.prominence > 0, "calling.prominence", "must be above 0")
+        require(calling.gap == 0, "calling.gap", "peaks have none")
+        require(calling.annotation is None, "calling.annotation", "is not for peaks")
+        start = calling.start_output
+        require(start is None or start in self.output.names, "calling.start_output", "is not among output.names")
+        heights, rates = [one for one, _ in calling.shuffled_rates], [one for _, one in calling.shuffled_rates]
+        ordered = heights == sorted(set(heights)) and rates == sorted(rates, reverse=True)
+        require(ordered, "calling.shuffled_rates", "scores must rise and rates must not")
 
     def to_json(self) -> str:
         return self.model_dump_json()

@@ -54,7 +54,7 @@ def thresholds_of(card: ModelCard, options: ScanOptions) -> Thresholds:
     calling = card.calling
     threshold = calling.threshold if options.threshold is None else options.threshold
     length = calling.min_length if options.min_length is None else options.min_length
-    return Thresholds.of(threshold, min(calling.extend, threshold), calling.gap, length)
+    return Thresholds.of(threshold, min(calling.extend, threshold), calling.gap, length, calling.prominence)
 
 
 def annotator_of(card: ModelCard, options: ScanOptions) -> Annotator | None:

@@ -12,10 +12,11 @@ import numpy as np
 from .calling.annotations import Annotator
 from .calling.intervals import RUN, Thresholds, reduce_runs, settled_calls
 from .calling.levels import merge_levels
+from .calling.peaks import reduce_bins
 from .calling.repeats import Annotation
 from .errors import Interrupted
 from .inference.session import Model
-from .pipeline import Found, tile_levels, tile_runs
+from .pipeline import Found, tile_bins, tile_levels, tile_runs
 from .reading.sequence import Reader, TileSequence, read_tile
 from .reading.tiles import Tile
 
@@ -111,7 +112,7 @@ def _end_of(tile: Tile) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class PieceResult:
-    """What a piece yields: for each of its searches a RUN or LEVEL array in genome order, and counts.
+    """What a piece yields: for each of its searches what `Found.found` is, in genome order, and counts.
 
     Tiles [first, last); ``end``: contig and position where the piece ends; ``seconds``: how long one thread took;
     ``kept``: an earlier run did it. ``annotations``: by the number of the search, of the calls that no other piece can
@@ -190,6 +191,8 @@ def _scan_tile(
 ) -> Found:
     if thresholds is None:
         return tile_levels(model, tile, sequence, stop)
+    if thresholds.prominence is not None:
+        return tile_bins(model, tile, sequence, thresholds.extend, stop)
     return tile_runs(model, tile, sequence, thresholds.extend, stop)
 
 
@@ -216,6 +219,8 @@ class _Parts:
         found = np.concatenate(self._parts)
         if self.search.thresholds is None:
             return merge_levels(found)
+        if self.search.thresholds.prominence is not None:
+            return reduce_bins(found, self.search.thresholds, self._start, end)
         return reduce_runs(found, self.search.thresholds, self._start, end)
 
 

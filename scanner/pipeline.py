@@ -15,6 +15,7 @@ import numpy as np
 from .calling.channels import STRANDS, channels_of
 from .calling.intervals import RUN, find_runs, in_genome_order
 from .calling.levels import LEVEL, find_levels
+from .calling.peaks import bin_dtype, find_bins
 from .card import ModelCard
 from .encoding.nucleotides import reverse_complement
 from .errors import Interrupted
@@ -28,7 +29,7 @@ from .reading.tiles import Bins, Tile, Windows, windows_of
 class Found(NamedTuple):
     """What a model finds in a tile.
 
-    found: RUN or LEVEL array in genome order.
+    found: RUN or LEVEL array, or one of bins (`peaks.bin_dtype`), in genome order.
     windows, skipped: how many the model has read, and how many it was spared as they hold too many N, or more tokens
         than it can read. One that scores bases on both sides of a cut counts in the tile before the cut, so that sums
         do not depend on the tiles.
@@ -52,6 +53,21 @@ def tile_runs(model: Model, tile: Tile, sequence: TileSequence, lowest: int, sto
 
     result = _scan(model, tile, sequence, found, RUN, stop, lowest)
     return result if len(channels) == 1 else result._replace(found=in_genome_order(result.found))
+
+
+def tile_bins(model: Model, tile: Tile, sequence: TileSequence, lowest: int, stop: threading.Event) -> Found:
+    """The tile's bins that score at least ``lowest`` (ten-thousandths); raises Interrupted once ``stop`` is set."""
+    channels = channels_of(model.card)
+
+    def found(scores: np.ndarray, backward: bool, bins: Bins) -> list[np.ndarray]:
+        return [
+            find_bins(scores, bins, lowest, channel.output, number)
+            for number, channel in enumerate(channels)
+            if channel.backward == backward
+        ]
+
+    result = _scan(model, tile, sequence, found, bin_dtype(len(model.card.output.names)), stop)
+    return result._replace(found=in_genome_order(result.found))
 
 
 def tile_levels(model: Model, tile: Tile, sequence: TileSequence, stop: threading.Event) -> Found:

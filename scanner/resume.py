@@ -27,6 +27,7 @@ import numpy as np
 from .calling.annotations import KINDS
 from .calling.intervals import RUN
 from .calling.levels import LEVEL
+from .calling.peaks import bin_dtype, is_bins
 from .calling.repeats import Annotation
 from .errors import GenoscanError
 from .inference.session import Model, ModelFile
@@ -295,7 +296,8 @@ def _steps(prefix: str, rows: np.ndarray) -> dict[str, np.ndarray]:
 def _rows(prefix: str, arrays: np.lib.npyio.NpzFile) -> np.ndarray:
     """What `_steps` was given."""
     fields = tuple(name.removeprefix(prefix) for name in arrays.files if name.startswith(prefix))
-    rows = np.empty(len(arrays[f"{prefix}{fields[0]}"]), dtype=_DTYPES[fields])
+    dtype = bin_dtype(len(fields) - len(bin_dtype(0))) if is_bins(fields) else _DTYPES[fields]
+    rows = np.empty(len(arrays[f"{prefix}{fields[0]}"]), dtype=dtype)
     for field in fields:
         rows[field] = np.cumsum(arrays[f"{prefix}{field}"], dtype=np.int64)
     return rows

@@ -11,6 +11,7 @@ import numpy as np
 
 from .calling.annotations import Annotator, Chunk
 from .calling.channels import channels_of
+from .calling.peak_columns import peak_values
 from .catalogue import find_model
 from .errors import UsageError
 from .inference.devices import available_threads
@@ -107,6 +108,8 @@ def _arrays(opened: OpenJob, chunk: Chunk, annotator: Annotator | None) -> dict[
         "strand": _texts([channel.strand for channel in channels])[calls["channel"]],
         "peak": calls["peak"] / SCORE_UNIT,
     }
+    if opened.searches[0].thresholds.prominence is not None:
+        return found | peak_values(calls, opened.cards[0])
     if annotator is None:
         return found
     segments, letters = chunk.annotation

@@ -10,17 +10,20 @@ from pathlib import Path
 
 import numpy as np
 
-from .calling.annotations import Chunk
+from .calling.annotations import Chunk, columns_of
 from .calling.channels import channels_of
-from .calling.intervals import RUN, Caller
+from .calling.intervals import RUN, Caller, Thresholds
 from .calling.levels import Leveller
+from .calling.peaks import PeakCaller
 from .calling.repeats import Annotation
+from .card import ModelCard
 from .pieces import PieceResult
 from .schedule import OpenJob, job_results
 from .workers import Workers
 from .writing.bed import annotated_lines, bed_header, bed_lines
 from .writing.bedgraph import bedgraph_lines
 from .writing.output import is_stream, open_output, write_beside
+from .writing.peaks import peak_lines
 from .writing.summary import summary_json
 
 OnBases = Callable[[int], None]
@@ -78,8 +81,7 @@ class Collector:
         self.search = opened.searches[number]
         self.counts = Counts()
         self._number, self._genome = number, opened.genome
-        thresholds = self.search.thresholds
-        self._joined: Caller | Leveller = Leveller() if thresholds is None else Caller(thresholds)
+        self._joined = _joiner(opened.cards[number], self.search.thresholds)
 
     def add(self, result: PieceResult) -> Chunk:
         found = result.found[self._number]
@@ -98,6 +100,13 @@ class Collector:
         if annotator is None:
             return Chunk(calls)
         return Chunk(calls, annotator.completed(calls, found, part, self._genome))
+
+
+def _joiner(card: ModelCard, thresholds: Thresholds | None) -> Caller | Leveller | PeakCaller:
+    """What puts together what pieces have found."""
+    if thresholds is None:
+        return Leveller()
+    return Caller(thresholds) if thresholds.prominence is None else PeakCaller(thresholds, card)
 
 
 def settled_chunks(opened: OpenJob, workers: Workers, collector: Collector) -> Iterator[Chunk]:
@@ -142,8 +151,7 @@ def _track(opened: OpenJob, number: int, output: str | None) -> Iterator[Callabl
     lines = lines_of(opened, number)
     with open_output(output, folder, [] if is_stream(output) else [Path(f"{output}.json")]) as write_bytes:
         if opened.options.format == "bed":
-            annotator = opened.searches[number].annotator
-            write_bytes(bed_header([column.name for column in annotator.kind.columns] if annotator else ()))
+            write_bytes(bed_header([column.name for column in columns_of(opened.cards[number])]))
 
         def write(chunk: Chunk) -> None:
             if len(chunk.calls):
@@ -160,6 +168,8 @@ def lines_of(opened: OpenJob, number: int) -> Callable[[Chunk], bytes]:
     def lines(chunk: Chunk) -> bytes:
         if opened.options.format == "bedgraph":
             return bedgraph_lines(chunk.calls, names)
+        if card.calling.prominence is not None:
+            return peak_lines(chunk.calls, names, channels, card)
         if annotator is None:
             return bed_lines(chunk.calls, names, channels, score_range)
         return annotated_lines(chunk.calls, chunk.annotation, annotator, names, channels, score_range)

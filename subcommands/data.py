@@ -64,3 +64,32 @@ def data_repeats(out, genome, positives, masked, soft_masked, excluded, simulate
     if not (genome and positives):
         raise UsageError("give --genome and --positives, or --simulate N")
     build_from_genome(Path(out), genome, positives, masked, soft_masked, excluded, settings, say)
+
+
+@data.command("promoters")
+@click.argument("table")
+@click.option("-o", "--out", required=True, metavar="TSV", help="The table to learn from.")
+@click.option("--contig", required=True, metavar="NAME", help="The contig that the table's places are on.")
+@click.option("--validation", multiple=True, required=True, metavar="START-END",
+              help="Stretch whose promoters choose the best epoch, 0-based half-open; repeatable.")  # fmt: skip
+@click.option("--test", "tested", multiple=True, required=True, metavar="START-END",
+              help="Stretch whose promoters are measured at the end; repeatable.")  # fmt: skip
+@click.option("--exclude", "excluded", multiple=True, metavar="START-END", help="Stretch to leave out; repeatable.")
+@click.option("--margin", type=click.IntRange(0), default=1000, show_default=True,
+              help="Bases around these stretches that training may not touch.")  # fmt: skip
+@guarded
+def data_promoters(table, out, contig, validation, tested, excluded, margin):
+    """Split measured promoters of a genome by stretches of it: no place, on either strand, and no sequence in two
+    splits.
+
+    TABLE has the columns sequence, expression, start, end and strand.
+
+    \b
+    Example:
+      genoscan data promoters tss.tsv.gz --contig chr --validation 1000-30000 --test 50000-90000 -o promoters.tsv
+    """
+    from ..training.data.promoters import Blocks, parse_block, write_promoters
+
+    stretches = [[parse_block(text) for text in texts] for texts in (validation, tested, excluded)]
+    counts = write_promoters(table, contig, Blocks(*stretches, margin=margin), out)
+    say(f"{out}: " + ", ".join(f"{count:,} for {name}" for name, count in counts.items()))

@@ -11,10 +11,13 @@ from torch import Tensor, nn
 from ...scanner.card import BytePairInput, Provenance
 from ...scanner.errors import GenoscanError, UsageError
 from ...training.checkpoint import BEST, LAST, RECIPE, Checkpoint, load_checkpoint, read_metrics, read_run, restore_net
+from ...training.nets.core_promoter_net import CorePromoterNet
+from ...training.nets.promoter_net import PromoterNet
 from ...training.pretrained.folder import read_json
 from ...training.recipe import model_card
 from ..spectrum_layouts import SpectrumFloatLayout, SpectrumIntegerLayout
 from .heads import TokenNetwork, first_position
+from .promoters import scanning
 from .source import CheckpointSettings, Family, Precision, Source
 
 TIMES = ("seconds", "megabases_per_second")
@@ -140,14 +143,17 @@ def _open_sequence_run(path: Path, settings: CheckpointSettings) -> Source:
     if trained.tokens:
         pad = trained.card.input.pad if isinstance(trained.card.input, BytePairInput) else None
         network = TokenNetwork(network, pad, first_position=first_position(network)).eval()
+    card = trained.card
+    if isinstance(network, PromoterNet | CorePromoterNet):
+        network, card = scanning(trained)
     started = read_run(run, "data") or {}
-    known = trained.card.provenance.model_dump()
+    known = card.provenance.model_dump()
     known |= {
         "metrics": _test_measures(run / MEASURES),
         "code_version": str(started.get("code_version", "")),
         "date": _date_of(started, 1),
     }
-    card = trained.card.model_copy(update={"provenance": Provenance.model_validate(known)})
+    card = card.model_copy(update={"provenance": Provenance.model_validate(known)})
     return Source(path, network, lambda _: network, card)
 
 

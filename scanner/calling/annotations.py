@@ -20,6 +20,7 @@ from ..errors import Interrupted
 from ..reading.sequence import Reader
 from ..reading.tiles import INTERVAL
 from . import repeats
+from .peak_columns import peak_columns
 from .repeats import Annotation, Column
 from .satellites import Satellites
 
@@ -72,6 +73,8 @@ KINDS = {
 
 def columns_of(card: ModelCard) -> tuple[Column, ...]:
     """The columns that the model's calls have after the strand."""
+    if card.calling.prominence is not None:
+        return peak_columns(card)
     return KINDS[card.calling.annotation].columns if card.calling.annotation is not None else ()
 
 

@@ -34,16 +34,21 @@ RUN = np.dtype(
 
 
 class Thresholds(NamedTuple):
-    """How calls are made: scores in ten-thousandths, gap and length in bases."""
+    """How calls are made: scores in ten-thousandths, gap and length in bases. With a prominence, calls are peaks
+    (`peaks`), and there is no gap."""
 
     call: int
     extend: int
     gap: int
     min_length: int
+    prominence: int | None = None
 
     @classmethod
-    def of(cls, threshold: float, extend: float, gap: int, min_length: int) -> Thresholds:
-        return cls(round(threshold * SCORE_UNIT), round(extend * SCORE_UNIT), gap, min_length)
+    def of(
+        cls, threshold: float, extend: float, gap: int, min_length: int, prominence: float | None = None
+    ) -> Thresholds:
+        rise = None if prominence is None else round(prominence * SCORE_UNIT)
+        return cls(round(threshold * SCORE_UNIT), round(extend * SCORE_UNIT), gap, min_length, rise)
 
 
 def find_runs(scores: np.ndarray, bins: Bins, lowest: int, channel: int) -> np.ndarray:

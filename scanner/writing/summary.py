@@ -57,6 +57,7 @@ def summary_json(opened, model, workers, counts) -> str:
             "extend": thresholds.extend / SCORE_UNIT,
             "gap": thresholds.gap,
             "min_length": thresholds.min_length,
+            **({} if thresholds.prominence is None else {"prominence": thresholds.prominence / SCORE_UNIT}),
         },
         "counts": {
             "bases": counts.bases,

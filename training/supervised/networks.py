@@ -19,6 +19,8 @@ from torch import Tensor, nn
 from ...scanner.card import ModelInput, NucleotideInput
 from ...scanner.errors import GenoscanError, UsageError
 from ..nets.convolutional import ConvolutionalNet
+from ..nets.core_promoter_net import BIN, CorePromoterNet
+from ..nets.promoter_net import PromoterNet
 from ..pretrained.folder import CONFIG, has_tokenizer, open_tokenizer, read_json
 from ..pretrained.fresh import MASK, PAD, fresh_config, kmer_words, tokens_of_kmers, write_kmer_tokenizer
 from ..pretrained.hub import download, is_hub_name
@@ -77,7 +79,49 @@ class ConvolutionalSettings(Part):
         return ConvolutionalNet(outputs, **self.model_dump(exclude={"kind", "checkpoint"}))
 
 
-NetSettings = Annotated[TransformersSettings | ConvolutionalSettings, Field(discriminator="kind")]
+class PromoterSettings(Part):
+    """The network of `nets.promoter_net`.
+
+    start: the window's base at which transcription starts; smoothed: bases that a scan averages over.
+    """
+
+    kind: Literal["promoter-net"]
+    checkpoint: str | None = None
+    window: int = Field(default=150, ge=75)
+    start: int = Field(default=120, ge=50)
+    smoothed: int = Field(default=65, ge=1)
+    pairs: int = Field(default=16, ge=2)
+    hidden: int = Field(default=32, ge=1)
+    dropout: float = Field(default=0.1, ge=0, lt=1)
+    noise: float = Field(default=0.05, gt=0)
+    step: Literal[1, 3, 5, 15] = 5
+
+    def build(self, outputs: int) -> nn.Module:
+        return PromoterNet(outputs, **self.model_dump(exclude={"kind", "checkpoint", "start", "smoothed"}))
+
+
+class CorePromoterSettings(Part):
+    """The network of `nets.core_promoter_net`; ``start`` and ``smoothed`` as in `PromoterSettings`."""
+
+    kind: Literal["core-promoter"]
+    checkpoint: str | None = None
+    window: int = Field(default=170, ge=BIN, multiple_of=BIN)
+    start: int = Field(default=165, ge=0)
+    smoothed: int = Field(default=10, ge=1)
+    width: int = Field(default=64, ge=1)
+    stem: int = Field(default=11, ge=1)
+    kernel: int = Field(default=5, ge=1)
+    dilations: tuple[int, ...] = Field(default=(1, 2, 4), min_length=1)
+    hidden: int = Field(default=64, ge=1)
+    dropout: float = Field(default=0.2, ge=0, lt=1)
+
+    def build(self, outputs: int) -> nn.Module:
+        return CorePromoterNet(outputs, **self.model_dump(exclude={"kind", "checkpoint", "start", "smoothed"}))
+
+
+NetSettings = Annotated[
+    TransformersSettings | ConvolutionalSettings | PromoterSettings | CorePromoterSettings, Field(discriminator="kind")
+]
 """A network of our own has settings with ``kind``, ``checkpoint`` and ``build(outputs)``, and reads one-hot bases."""
 
 
