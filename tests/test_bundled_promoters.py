@@ -52,7 +52,7 @@ def test_columns_hold_what_the_card_says(calls):
     _, found = calls
     for call in found:
         assert call.peak == call.columns["strength"] >= card.calling.threshold
-        assert call.columns["strengthLinear"] == pytest.approx(10 ** call.peak - 0.1)
+        assert call.columns["strengthLinear"] == pytest.approx(10**call.peak - 0.1)
         assert call.start <= call.columns["thickStart"] < call.columns["thickEnd"] <= call.end
         assert call.columns["prominence"] >= card.calling.prominence
         assert call.columns["shuffledPerMb"] >= -1

@@ -166,9 +166,7 @@ def _join(found) -> Annotation:
 
 
 @njit(nogil=True, cache=True)
-def annotate_span(
-    codes, starts, ends, rings, bounds, owners, words, holders, min_length, confidence, begins, stops
-):
+def annotate_span(codes, starts, ends, rings, bounds, owners, words, holders, min_length, confidence, begins, stops):
     """(SEGMENT rows with positions from the span's start, codes of their units one behind the other).
 
     ``begins`` and ``stops``: whether the calls begin and end at their starts and ends, and are not parts of a longer.

@@ -33,7 +33,7 @@ def place(tmp_path_factory):
     return folder
 
 
-def trained(place, out, name, *changes):
+def trained(out, name, *changes):
     recipe = load_sequence_recipe(name, [*SMALL, *changes])
     train_sequences(recipe, out, device="cpu", threads=1, log=lambda _: None)
     return out
@@ -47,7 +47,7 @@ def bacterial(place, tmp_path_factory):
         "data.split.duplicates='warn'", "card.calling.threshold=-5.0", "card.calling.extend=-6.0",
         "card.calling.prominence=0.0001",
     )  # fmt: skip
-    return trained(place, run, "promoter-ecoli", *changes)
+    return trained(run, "promoter-ecoli", *changes)
 
 
 def test_both_recipes_are_bundled():
@@ -89,7 +89,7 @@ def test_a_plant_run_is_exported_and_scanned(place, tmp_path):
         "data.split.by='rows'", "data.split.columns=[]", "data.split.duplicates='warn'", "net.width=8", "net.hidden=8",
         "card.calling.threshold=-5.0", "card.calling.extend=-6.0", "card.calling.prominence=0.0001",
     )  # fmt: skip
-    run = trained(place, tmp_path / "run", "promoter-plant", *changes)
+    run = trained(tmp_path / "run", "promoter-plant", *changes)
     export_model(run, tmp_path / "p.onnx")
     card = read_card(tmp_path / "p.onnx")
     assert (card.output.names, card.output.called, card.output.bin) == (("leaf", "proto"), ("leaf",), 10)

@@ -86,7 +86,7 @@ class PromoterSettings(Part):
     """
 
     kind: Literal["promoter-net"]
-    checkpoint: str | None = None
+    checkpoint: str = ""
     window: int = Field(default=150, ge=75)
     start: int = Field(default=120, ge=50)
     smoothed: int = Field(default=65, ge=1)
@@ -104,7 +104,7 @@ class CorePromoterSettings(Part):
     """The network of `nets.core_promoter_net`; ``start`` and ``smoothed`` as in `PromoterSettings`."""
 
     kind: Literal["core-promoter"]
-    checkpoint: str | None = None
+    checkpoint: str = ""
     window: int = Field(default=170, ge=BIN, multiple_of=BIN)
     start: int = Field(default=165, ge=0)
     smoothed: int = Field(default=10, ge=1)
