@@ -1,5 +1,5 @@
 # make demo   one command from a bare clone to a scanned genome (installs what scanning needs)
-# make test   installs what the tests need and runs them all
+# make test   installs what the tests need and runs them all; those of training and export, which only compute, two at a time
 # make lint   ruff, as CI runs it
 
 PYTHON ?= python3
@@ -12,7 +12,8 @@ demo: $(VENV)/installed-base
 	$(BIN)/genoscan demo --out-dir demo
 
 test: $(VENV)/installed-dev
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile tests/export tests/training
+	$(BIN)/python -m pytest --ignore=tests/export --ignore=tests/training
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .

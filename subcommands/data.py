@@ -86,7 +86,7 @@ def data_promoters(table, out, contig, validation, tested, excluded, margin):
 
     \b
     Example:
-      genoscan data promoters tss.tsv.gz --contig chr --validation 1000-30000 --test 50000-90000 -o promoters.tsv
+      genoscan data promoters tss.tsv.gz --contig chr --validation 1-30000 --test 50000-90000 -o p.tsv
     """
     from ..training.data.promoters import Blocks, parse_block, write_promoters
 

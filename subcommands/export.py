@@ -101,7 +101,7 @@ def export(checkpoint, output, precision, runtime, per_bin, engine, genome, max_
       genoscan export runs/repeats/best.pt -o repeats.onnx --genome hg38.fa
       genoscan export ./dnabert-promoters -o promoters.int8.onnx --precision int8 --window 300 --genome hg38.fa
       genoscan export ./dnabert-promoters -o promoters.onnx --window 300 --step 100
-      genoscan export InstaDeepAI/nucleotide-transformer-500m-human-ref -o nt.onnx --embeddings mean --window 600
+      genoscan export InstaDeepAI/nucleotide-transformer-v2-50m-multi-species -o nt.onnx --embeddings mean
       genoscan export cnn.pt -o cnn.onnx --module my_nets:build --input one-hot --window 1000 --task regression
     """
     from ..export.engine import build_engine, require_tensorrt

@@ -172,4 +172,4 @@ def test_a_samtools_region_is_the_same_sequence(data_folder, tmp_path):
         assert len(cut) == int(end) - int(start)
         lags = range(1, len(cut) // 2 + 1)
         identities.append(max(np.mean([a == b for a, b in zip(cut, cut[lag:], strict=False)]) for lag in lags))
-    assert np.median(identities) > 0.8  # sequence from elsewhere matches itself at no lag better than by half
+    assert np.median(identities) > 0.75  # sequence from elsewhere matches itself at no lag better than by half

@@ -9,6 +9,7 @@ from checkpoints import bases, kmer_words
 import genoscan
 from genoscan.export.export import export_model
 from genoscan.export.families import CheckpointSettings, open_checkpoint
+from genoscan.export.parity import Limits
 
 WINDOW = CheckpointSettings(window=90, step=90)
 FAMILIES = {
@@ -25,7 +26,8 @@ SEQUENCES = [bases(90, seed) for seed in range(4)] + [bases(90, 9, (30, 31, 60))
 def test_scores(name, precision, tmp_path):
     make, text = FAMILIES[name]
     folder = make(tmp_path / "checkpoint")
-    report = export_model(folder, tmp_path / "m.onnx", precision, settings=WINDOW, windows=4)
+    limits = Limits(mean=0.02, agreement=0.95) if precision == "int8" else None  # random weights have many near ties
+    report = export_model(folder, tmp_path / "m.onnx", precision, settings=WINDOW, limits=limits, windows=4)
     assert not report.problems()
     model = genoscan.load_model(tmp_path / "m.onnx", device="cpu")
     assert model.card.provenance.precision == precision

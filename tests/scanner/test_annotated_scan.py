@@ -79,7 +79,7 @@ def expected_rows(records, satellites, gap=GAP):
     for chrom, sequence in records.items():
         codes = np.array(naive_codes(sequence), dtype=np.uint8)
         for start, end in spans_of(sequence, gap):
-            found = annotate(lambda a, b: codes[a:b], np.array([start]), np.array([end]), satellites)  # noqa: B023
+            found = annotate(lambda a, b: codes[a:b], np.array([start]), np.array([end]), satellites, 1, 0.5)  # noqa: B023
             for one in found.segments:
                 name = satellites.names[one["name"]] if one["name"] >= 0 else "known"
                 numbers = [one[field] for field in ("consensus_size", "match", "indel", "purity", "a", "c", "g", "t")]
@@ -152,9 +152,9 @@ def test_a_call_that_spans_many_pieces_is_annotated_once_and_whole(tmp_path, mon
     sequence = "N" * 50 + array(np.random.default_rng(3), 37, 20_000, 0.05) + "N" * 50 + "AC" * 30
     calls = []
 
-    def noted(read, starts, ends, satellites):
+    def noted(read, starts, ends, *settings):
         calls.extend(zip(starts.tolist(), ends.tolist(), strict=True))
-        return annotate(read, starts, ends, satellites)
+        return annotate(read, starts, ends, *settings)
 
     kinds = genoscan.scanner.calling.annotations.KINDS
     monkeypatch.setitem(kinds, "tandem-repeat", kinds["tandem-repeat"]._replace(annotate=noted))

@@ -60,12 +60,12 @@ def reference_direction(codes: np.ndarray, lags: int) -> np.ndarray:
                 behind = padded[i : i + lags][::-1]
                 match = (behind == codes[i]) & (codes[i] < 4)
                 matches += match
-                near[1], near[2] = stepped(near[1], 11), stepped(near[2], 8)
+                near[1], near[2] = stepped(near[1], 15), stepped(near[2], 8)
                 near = np.clip(near + np.where(match[:64], gains, -losses), 0, 255)
                 highest = np.maximum(highest, near)
                 tracks += near_tracks(near)
             if lags > 64:
-                moved = np.maximum(0, np.minimum(255, stepped_long(long, far) + 4 * matches[64:]) - 6)
+                moved = np.maximum(0, np.minimum(255, stepped_long(long, far) + 4 * matches[64:]) - 7)
                 long = np.where(far & (quarter % 2 == 1), long, moved)
             middle_tracks.append(long_tracks(long)[~far].max(initial=0))
             if quarter % 2 == 0:
@@ -73,7 +73,7 @@ def reference_direction(codes: np.ndarray, lags: int) -> np.ndarray:
         excess = above(near[0], 8), above(highest[1], 14), above(highest[2], STRICT_BIAS, 4)
         pooled = [np.maximum.reduceat(scores, edges[:NEAR]) for scores in excess]
         if lags > 64:
-            pooled.append(np.maximum.reduceat(above(long, 24), edges[NEAR:] - 64))
+            pooled.append(np.maximum.reduceat(above(long, 20), edges[NEAR:] - 64))
         rows.append(np.concatenate([*pooled, tracks, middle_tracks, far_tracks]))
     return np.array(rows)
 
@@ -159,13 +159,13 @@ def test_a_few_scores_by_hand():
 
 
 def test_long_scores_by_hand():
-    # A unit of 128 three times: after 128 bases every four of them gain 16 and cost 6, until 255 is full.
+    # A unit of 128 three times: after 128 bases every four of them gain 16 and cost 7, until 255 is full.
     codes = np.resize(np.random.default_rng(3).integers(0, 4, 128).astype(np.uint8), 384)
     left, _, tracks, _, _ = split(encode_spectrum(codes, 128), 128)
     band = 3 * NEAR + 15  # the last four of lags 65 to 128
-    assert left[9, band] == 8 * 10 - 24
-    assert left[-1, band] == 255 - 6 - 24
-    assert tracks[9, 3 * BIN : 3 * BIN + 4].tolist() == [10 * n - 32 for n in (5, 6, 7, 8)]  # a quarter of the lag
+    assert left[9, band] == 8 * 9 - 20
+    assert left[-1, band] == 255 - 7 - 20
+    assert tracks[9, 3 * BIN : 3 * BIN + 4].tolist() == [9 * n - 32 for n in (5, 6, 7, 8)]  # a quarter of the lag
 
 
 @pytest.mark.parametrize("period", [1, 7, 32, 33, 34, 100, 250, 640, 641, 1500])
