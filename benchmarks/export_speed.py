@@ -8,8 +8,8 @@ Windows a second of a BERT in the TissueBERT configuration (19.2 M parameters, 1
 - loop: the loop that people write: a tokenizer call a window, eager PyTorch in float32;
 - torch: PyTorch at its best: tokens made beforehand; the best of eager and compiled, float32 and bfloat16, three sizes
   of a batch;
-- session fp32, session int8: a bare ONNX Runtime session on the exported file; the best of five batches and of two ways
-  to use the threads;
+- session fp32, session int8: a bare ONNX Runtime session on the exported file; the best of five batches and of three
+  ways to open it and to use the threads;
 - scan fp32, scan int8: the whole command `genoscan scan`, from FASTA to BED, less its start-up.
 
 Every way is measured in each round, one after the other, and its best round counts. Labels of the int8 model are
