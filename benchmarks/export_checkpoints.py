@@ -26,7 +26,8 @@ SHARPNESS = 12.0
 
 
 class Bert(NamedTuple):
-    """A configuration; ``tokens`` with the two special ones, ``fitted`` windows that the head learns from."""
+    """A configuration; ``tokens`` with the two special ones; ``fitted`` windows that the head learns from, ``compared``
+    ones of each kind that the exports are."""
 
     k: int
     tokens: int
@@ -35,6 +36,7 @@ class Bert(NamedTuple):
     heads: int
     labels: int
     fitted: int
+    compared: int
 
     @property
     def window(self) -> int:
@@ -43,12 +45,12 @@ class Bert(NamedTuple):
 
 
 CONFIGURATIONS = {
-    "TissueBERT": Bert(k=3, tokens=150, width=512, layers=6, heads=8, labels=39, fitted=780),
-    "DNABERT": Bert(k=6, tokens=512, width=768, layers=12, heads=12, labels=2, fitted=96),
+    "TissueBERT": Bert(k=3, tokens=150, width=512, layers=6, heads=8, labels=39, fitted=780, compared=256),
+    "DNABERT": Bert(k=6, tokens=512, width=768, layers=12, heads=12, labels=2, fitted=96, compared=100),
 }
 SMALL = {
-    "TissueBERT": Bert(k=3, tokens=60, width=64, layers=2, heads=4, labels=5, fitted=200),
-    "DNABERT": Bert(k=6, tokens=90, width=96, layers=2, heads=4, labels=2, fitted=60),
+    "TissueBERT": Bert(k=3, tokens=60, width=64, layers=2, heads=4, labels=5, fitted=200, compared=32),
+    "DNABERT": Bert(k=6, tokens=90, width=96, layers=2, heads=4, labels=2, fitted=60, compared=32),
 }
 
 
