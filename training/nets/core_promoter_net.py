@@ -1,14 +1,12 @@
 """Core promoters of plants: residual dilated convolutions, and a dense layer that knows where in the window it looks.
 
-What makes a core promoter strong is where it stands as much as what it is: the TATA box lies 25 to 35 bases before the
-start, other motifs act from anywhere. So features are averaged over bins of `BIN` bases, and the dense layer
-has weights
-of its own for each bin of the window.
+What makes a core promoter strong is where its parts stand as much as what they are: the TATA box lies 25 to 35 bases
+before the start, other motifs act from anywhere. So features are averaged over bins of `BIN` bases, and the dense layer
+has weights of its own for each bin of the window.
 
-It is convolutional throughout: on a longer sequence it gives a score for each window, the same work shared. A window of
-its own is read with nothing beside it, as an assay's fragment is, and a window on a genome with its
-neighbours: for half
-of the examples in training there are random bases beside the window, so that they come to mean nothing.
+It is convolutional throughout: on a longer sequence it gives a score for each window, the same work shared. A window
+of its own is read with nothing beside it, as an assay's fragment is, and a window on a genome with its neighbours: for
+half of the examples in training there are random bases beside the window, so that they come to mean nothing.
 """
 
 from __future__ import annotations
