@@ -234,14 +234,13 @@ def test_wandb_that_is_not_installed_is_said_at_once(tmp_path, table, monkeypatc
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.filterwarnings("ignore")  # its own
-def test_wandb_logs_into_the_run_folder(tmp_path, table, monkeypatch):
+def test_wandb_logs_into_the_run_folder(tmp_path, table):
     if session_module._version("wandb") is None:
         pytest.skip("wandb is not installed")
-    for name in ("WANDB_MODE", "WANDB_DIR"):
-        monkeypatch.setenv(name, "")
-        monkeypatch.delenv(name)
-    fitted(tmp_path, table, wandb="offline")
+    words = ["train", "promoter", "--recipe", write_recipe(tmp_path / "r.toml"), "--data", table, "--wandb", "offline"]
+    words = [sys.executable, "-m", "genoscan", *map(str, words), "-o", str(tmp_path / "run"), "-t", "1"]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("WANDB_")}
+    subprocess.run(words, check=True, env=environment, timeout=200, stdin=subprocess.DEVNULL, capture_output=True)
     assert list((tmp_path / "run" / "wandb").glob("offline-run-*/*.wandb"))
 
 
