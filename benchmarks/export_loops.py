@@ -115,6 +115,14 @@ def _session_batch(session: onnxruntime.InferenceSession, batch: np.ndarray, run
     return work
 
 
+def labels_of(model: Path, tokens: np.ndarray) -> np.ndarray:
+    """The class that a model gives each row of tokens."""
+    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+    parts = np.array_split(tokens, -(-len(tokens) // LOOP_BATCH))
+    return np.concatenate([session.run(None, {name: part})[0].argmax(axis=1) for part in parts])
+
+
 def command_seconds(model: Path, genome: Path, threads: int) -> tuple[float, int]:
     """Seconds of a whole `genoscan scan` process on the CPU, and the windows that its model read."""
     with tempfile.TemporaryDirectory(prefix="genoscan-") as folder:
