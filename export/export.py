@@ -152,7 +152,7 @@ def trace(source: Source, precision: Precision) -> onnx.ModelProto:
     elif source.card.shortest_window is not None:
         axes[1] = "bins"
     example = torch.from_numpy(example_input(source.card))
-    return to_onnx(source.layout(precision), example, axes, encode.name)
+    return to_onnx(source.layout(precision), example, axes, encode.names[0])
 
 
 def example_input(card: ModelCard) -> np.ndarray:

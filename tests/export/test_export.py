@@ -147,7 +147,7 @@ def test_the_scanner_opens_it_and_gives_the_networks_scores(checkpoint, exported
         expected = source.network(torch.from_numpy(tensor)).numpy()
     model = open_model(exported["fp32"][0], device="cpu", batch_size=2)
     np.testing.assert_allclose(model.run(tensor), expected, atol=1e-3)
-    assert model.encoder.name == onnx.load(exported["fp32"][0]).graph.input[0].name
+    assert model.encoder.names[0] == onnx.load(exported["fp32"][0]).graph.input[0].name
 
 
 @pytest.mark.parametrize("precision", ["fp32", "int8"])
