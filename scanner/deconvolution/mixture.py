@@ -1,9 +1,10 @@
 """Maximum-likelihood proportions of a mixture whose components are known: EM over the likelihoods of reads.
 
 A sample's log-likelihood is ``sum(count * log(sum(proportion * likelihood)))`` over its distinct reads (Dempster, Laird
-& Rubin 1977); it is concave, so what EM finds is the maximum. Steps are extrapolated (SQUAREM: Varadhan & Roland 2008)
-and accepted only where the log-likelihood does not fall. Lindsay (1983): with N reads and D(c) the mean over reads of
-likelihood(c) / mixture, nothing can be more than N * (max D - 1) above; iterations end when that is small.
+& Rubin 1977); it is concave, so what EM finds is the maximum. Steps are extrapolated (SQUAREM: Varadhan & Roland 2008),
+and where classes are so much alike that EM creeps, projected Newton steps (Bertsekas 1982) help; both are taken only
+where the log-likelihood does not fall. Lindsay (1983): with N reads and D(c) the mean over reads of likelihood(c) /
+mixture, nothing can be more than N * (max D - 1) above; iterations end when that is small.
 
 A component that is not known, `Mixture.unknown`, has at each group of reads (a marker, a region) a likelihood of its
 own: any mixture of the group's states. By itself such a component could always take everything. As in Figueiredo & Jain
@@ -23,9 +24,10 @@ _SMALLEST = 1e-12
 """Proportions do not fall below it on the way: EM cannot leave 0."""
 _GAP = 1e-3
 """Iterations end when the log-likelihood is at most so far below its maximum."""
-_CYCLES = 3000
-_UNKNOWN_CYCLES = 400
-_STILL = 1e-7
+_CYCLES, _ROUNDS = 20, 100
+"""EM cycles between two Newton steps, and how often at most."""
+_UNKNOWN_CYCLES = 1000
+_STILL = 1e-6
 """With an unknown part, iterations end when no proportion moves more than this in a cycle."""
 
 
@@ -52,7 +54,7 @@ def proportions(
     if not len(weights) or classes == 1:
         return np.full(classes, 1 / classes)
     first = np.full(classes, 1 / classes) if start is None else _inside(start)
-    return _known(likelihoods, weights, first, _CYCLES, _GAP)
+    return _maximum(likelihoods, weights, first)
 
 
 def mixture(
@@ -79,7 +81,7 @@ def mixture(
         return Mixture(np.full(classes, 1 / classes), 0.0, np.full((size, ways.shape[1]), 1 / ways.shape[1]), 0.0)
     groups = groups[kept]
     if start is None:
-        shares = np.append(0.5 * _known(known, weights, np.full(classes, 1 / classes), 50, _GAP), 0.5)
+        shares = np.append(0.5 * _maximum(known, weights, np.full(classes, 1 / classes)), 0.5)
         profile = np.full((size, ways.shape[1]), 1 / ways.shape[1])
     else:
         shares, profile = np.append(start.proportions, start.unknown), start.profile
@@ -87,7 +89,7 @@ def mixture(
     free = 0.5 * len(np.unique(groups))
     shares, profile = _with_unknown(known, ways, weights, groups, shares, profile, free, _UNKNOWN_CYCLES, _STILL)
     if shares[-1] <= 2 * _SMALLEST:
-        alone = _known(known, weights, _inside(shares[:-1]), _CYCLES, _GAP)
+        alone = _maximum(known, weights, _inside(shares[:-1]))
         return Mixture(alone, 0.0, profile, float(weights @ np.log(known @ alone)))
     shares = np.where(shares <= 2 * _SMALLEST, 0, shares)
     shares /= shares.sum()
@@ -149,11 +151,12 @@ def _extrapolate(first, second, third, out):
 
 
 @numba.njit(cache=True, nogil=True)
-def _known(likelihoods, weights, start, cycles, gap):
+def _cycles(likelihoods, weights, start, cycles, gap):
     classes = likelihoods.shape[1]
     first = start.copy()
     second, third, leap, after = np.empty(classes), np.empty(classes), np.empty(classes), np.empty(classes)
     reads = weights.sum()
+    largest = np.inf
     for _ in range(cycles):
         _, largest = _step(likelihoods, weights, first, second)
         if reads * (largest - 1) <= gap:
@@ -165,11 +168,39 @@ def _known(likelihoods, weights, start, cycles, gap):
         first[:] = after if reached >= plain else second
         first = np.maximum(first, _SMALLEST)
         first /= first.sum()
-    # A class is left out where even its first read would lower the likelihood.
-    for one in range(classes):
-        if first[one] < 1e-9:
-            first[one] = 0.0
-    return first / first.sum()
+    return first, largest
+
+
+def _maximum(likelihoods: np.ndarray, weights: np.ndarray, shares: np.ndarray) -> np.ndarray:
+    reads = weights.sum()
+    for _ in range(_ROUNDS):
+        shares, largest = _cycles(likelihoods, weights, shares, _CYCLES, _GAP)
+        if reads * (largest - 1) <= _GAP:
+            break
+        shares = _newton(likelihoods, weights, shares)
+    shares = np.where(shares <= 1e3 * _SMALLEST, 0, shares)
+    return shares / shares.sum()
+
+
+def _newton(likelihoods: np.ndarray, weights: np.ndarray, shares: np.ndarray) -> np.ndarray:
+    """Shares after a Newton step of ``weights @ log(likelihoods @ shares) - reads * sum(shares)``, whose maximum over
+    shares of at least 0 has the sum 1; those that a step would push below 0 stay there."""
+    reads = weights.sum()
+    mixed = likelihoods @ shares
+    slope = likelihoods.T @ (weights / mixed) - reads
+    free = (shares > 1e3 * _SMALLEST) | (slope > 0)
+    scaled = likelihoods[:, free] * (np.sqrt(weights) / mixed)[:, None]
+    curved = scaled.T @ scaled
+    curved[np.diag_indices_from(curved)] += 1e-9 * np.trace(curved) / len(curved)
+    direction = np.zeros_like(shares)
+    direction[free] = np.linalg.solve(curved, slope[free])
+    before = weights @ np.log(mixed)
+    for length in (1.0, 0.5, 0.25, 0.1, 0.03, 0.01):
+        there = np.maximum(shares + length * direction, _SMALLEST)
+        there /= there.sum()
+        if weights @ np.log(likelihoods @ there) > before:
+            return there
+    return shares
 
 
 @numba.njit(cache=True, nogil=True)
