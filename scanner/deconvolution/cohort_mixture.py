@@ -53,9 +53,7 @@ def cohort_mixture(
     """
     types, regions = reference.depths.shape
     nothing = np.zeros((unknown, regions))
-    reference = Counts(
-        np.concatenate([reference.methylated, nothing]), np.concatenate([reference.depths, nothing])
-    )
+    reference = Counts(np.concatenate([reference.methylated, nothing]), np.concatenate([reference.depths, nothing]))
     if start is None:
         shares = np.full((len(samples.depths), types + unknown), 1 / (types + unknown))
         methylation = (reference.methylated + 0.5) / (reference.depths + 1)

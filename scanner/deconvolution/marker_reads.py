@@ -27,9 +27,7 @@ class MarkerReads(NamedTuple):
         return self._replace(counts=np.asarray(counts, dtype=np.int64))
 
 
-def marker_reads(
-    reads_of_markers: Iterable[MethylationReads], starts: np.ndarray, ends: np.ndarray
-) -> MarkerReads:
+def marker_reads(reads_of_markers: Iterable[MethylationReads], starts: np.ndarray, ends: np.ndarray) -> MarkerReads:
     """The reads of each marker in order, clipped to it and counted; memory grows with the kinds of reads only.
 
     starts, ends: int64 (markers,), half-open, in the unit of the reads' positions (bases, or numbers of CpGs).

@@ -12,7 +12,7 @@ from .estimates import UNKNOWN, Estimate
 from .fractions import fractions, means
 from .least_squares import least_squares
 from .marker_reads import MarkerReads
-from .mixture import Mixture, mixture, proportions
+from .mixture import proportions, with_unknown
 from .read_states import estimated_states, filled_shares, read_state_log_likelihoods
 from .region_tables import RegionTable
 
@@ -25,30 +25,17 @@ Estimator = Callable[[np.ndarray], np.ndarray]
 """From counts (rows,) to proportions float64 (tissues,), the unknown part last where there is one."""
 
 
-def likelihood_estimator(
-    log_likelihoods: np.ndarray,
-    counts: np.ndarray,
-    groups: np.ndarray,
-    states: np.ndarray | None,
-    unknown: bool,
-) -> Estimator:
-    """Maximum likelihood (`mixture`); resamples begin from what all reads gave."""
-    if not unknown:
-        whole = proportions(log_likelihoods, counts)
-        return lambda drawn: proportions(log_likelihoods, drawn, whole)
-    start: Mixture = mixture(log_likelihoods, counts, groups, states)
-
-    def estimate(drawn: np.ndarray) -> np.ndarray:
-        found = mixture(log_likelihoods, drawn, groups, states, start)
-        return np.append(found.proportions, found.unknown)
-
-    return estimate
+def likelihood_estimator(log_likelihoods: np.ndarray, counts: np.ndarray, unknown: bool) -> Estimator:
+    """Maximum likelihood of log-likelihoods (rows, classes); resamples begin from what all reads gave."""
+    table = with_unknown(log_likelihoods) if unknown else log_likelihoods
+    whole = proportions(table, counts)
+    return lambda drawn: proportions(table, drawn, whole)
 
 
 def atlas_estimator(reads: MarkerReads, unmethylated: np.ndarray, unknown: bool) -> Estimator:
     """Maximum likelihood of reads under an atlas' shares (markers, types), as `read_states` has it."""
-    of_types, of_states = read_state_log_likelihoods(reads, unmethylated, estimated_states(reads))
-    return likelihood_estimator(of_types, reads.counts, reads.markers, of_states, unknown)
+    table = read_state_log_likelihoods(reads, unmethylated, estimated_states(reads))
+    return likelihood_estimator(table, reads.counts, unknown)
 
 
 def least_squares_estimator(reads: MarkerReads, unmethylated: np.ndarray, unknown: bool) -> Estimator:
@@ -123,13 +110,10 @@ def _table_least_squares(shares, depths, profiles, unknown) -> Estimator:
 
 def _table_likelihood(shares, depths, profiles, unknown) -> Estimator:
     """Each region as its methylated and its unmethylated reads."""
-    regions = len(shares)
     inside = np.clip(profiles, 0.001, 0.999)
     of_types = np.log(np.concatenate([inside, 1 - inside]))
-    of_states = np.log(np.repeat([[0.999, 0.001], [0.001, 0.999]], regions, axis=0))
     counts = np.concatenate([shares * depths, (1 - shares) * depths])
-    groups = np.tile(np.arange(regions), 2)
-    estimator = likelihood_estimator(of_types, counts, groups, of_states, unknown)
+    estimator = likelihood_estimator(of_types, counts, unknown)
     return lambda drawn: estimator(np.tile(drawn, 2) * counts)
 
 
@@ -149,6 +133,8 @@ def _estimate_cohort(
     low, high = intervals(estimate, np.ones(len(table.regions), dtype=np.int64), resamples, seed)
     tissues = reference.columns + (UNKNOWN,) * unknown
     return [
-        Estimate(name, LIKELIHOOD, tissues, start.proportions[row], low[row], high[row], round(table.depths[:, row].sum()))
+        Estimate(
+            name, LIKELIHOOD, tissues, start.proportions[row], low[row], high[row], round(table.depths[:, row].sum())
+        )
         for row, name in enumerate(table.columns)
     ]

@@ -6,16 +6,11 @@ and where classes are so much alike that EM creeps, projected Newton steps (Bert
 where the log-likelihood does not fall. Lindsay (1983): with N reads and D(c) the mean over reads of likelihood(c) /
 mixture, nothing can be more than N * (max D - 1) above; iterations end when that is small.
 
-A component that is not known, `Mixture.unknown`, has at each group of reads (a marker, a region) a likelihood of its
-own: any mixture of the group's states. By itself such a component could always take everything. As in Figueiredo & Jain
-(2002), who choose the number of components by message length, its weight in each step is less by half a read for each
-number that is free in it, one for each group: it keeps the smallest share that explains what the known ones cannot,
-and disappears where it explains no more than chance would.
+What no class explains can have one of its own, as likely for each read as the middle one of the classes
+(`with_unknown`): a tissue that is not among them looks at their markers like most that are.
 """
 
 from __future__ import annotations
-
-from typing import NamedTuple
 
 import numba
 import numpy as np
@@ -26,19 +21,6 @@ _GAP = 1e-3
 """Iterations end when the log-likelihood is at most so far below its maximum."""
 _CYCLES, _ROUNDS = 20, 100
 """EM cycles between two Newton steps, and how often at most."""
-_UNKNOWN_CYCLES = 1000
-_STILL = 1e-6
-"""With an unknown part, iterations end when no proportion moves more than this in a cycle."""
-
-
-class Mixture(NamedTuple):
-    """proportions: float64 (classes,), with ``unknown`` they sum to 1. profile: float64 (groups, states), what the
-    unknown component is made of in each group; log_likelihood: up to a constant that only the reads decide."""
-
-    proportions: np.ndarray
-    unknown: float
-    profile: np.ndarray
-    log_likelihood: float
 
 
 def proportions(
@@ -49,7 +31,7 @@ def proportions(
     log_likelihoods: (rows, classes), each row up to a constant of its own; counts: how often each row was seen, any
     numbers from 0 on (None: once). ``start``: proportions to begin from. Without any read, equal shares.
     """
-    likelihoods, weights, _ = _prepared(log_likelihoods, counts)
+    likelihoods, weights = _prepared(log_likelihoods, counts)
     classes = likelihoods.shape[1]
     if not len(weights) or classes == 1:
         return np.full(classes, 1 / classes)
@@ -57,55 +39,21 @@ def proportions(
     return _maximum(likelihoods, weights, first)
 
 
-def mixture(
-    log_likelihoods: np.ndarray,
-    counts: np.ndarray | None,
-    groups: np.ndarray,
-    states: np.ndarray | None = None,
-    start: Mixture | None = None,
-) -> Mixture:
-    """Proportions with an unknown component.
-
-    groups: int (rows,), from 0 on: rows of the same group share the unknown component's profile. ``states``:
-    log-likelihoods (rows, states) of what its reads can be there, on the same scale as ``log_likelihoods``; None: the
-    classes themselves, so that at each group it looks like some mixture of them, and never the same one.
-    """
-    table = log_likelihoods if states is None else np.concatenate([log_likelihoods, states], axis=1)
-    likelihoods, weights, kept = _prepared(table, counts)
-    classes = log_likelihoods.shape[1]
-    ways = likelihoods if states is None else np.ascontiguousarray(likelihoods[:, classes:])
-    known = np.ascontiguousarray(likelihoods[:, :classes])
-    groups = np.asarray(groups, dtype=np.int64)
-    size = int(groups.max()) + 1 if len(groups) else 0
-    if not len(weights):
-        return Mixture(np.full(classes, 1 / classes), 0.0, np.full((size, ways.shape[1]), 1 / ways.shape[1]), 0.0)
-    groups = groups[kept]
-    if start is None:
-        shares = np.append(0.5 * _maximum(known, weights, np.full(classes, 1 / classes)), 0.5)
-        profile = np.full((size, ways.shape[1]), 1 / ways.shape[1])
-    else:
-        shares, profile = np.append(start.proportions, start.unknown), start.profile
-        shares, profile = _inside(shares), profile.copy()
-    free = 0.5 * len(np.unique(groups))
-    shares, profile = _with_unknown(known, ways, weights, groups, shares, profile, free, _UNKNOWN_CYCLES, _STILL)
-    if shares[-1] <= 2 * _SMALLEST:
-        alone = _maximum(known, weights, _inside(shares[:-1]))
-        return Mixture(alone, 0.0, profile, float(weights @ np.log(known @ alone)))
-    shares = np.where(shares <= 2 * _SMALLEST, 0, shares)
-    shares /= shares.sum()
-    mixed = known @ shares[:-1] + shares[-1] * np.einsum("rs,rs->r", ways, profile[groups])
-    return Mixture(shares[:-1], float(shares[-1]), profile, float(weights @ np.log(mixed)))
+def with_unknown(log_likelihoods: np.ndarray) -> np.ndarray:
+    """float64 (rows, classes + 1): with a class for what is not known as the last, the median of the others."""
+    table = np.asarray(log_likelihoods, dtype=np.float64)
+    return np.column_stack([table, np.median(table, axis=1)])
 
 
-def _prepared(log_likelihoods: np.ndarray, counts: np.ndarray | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Likelihoods float64 with 1 as the largest of each row, counts float64, and which rows were seen at all."""
+def _prepared(log_likelihoods: np.ndarray, counts: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    """Likelihoods float64 with 1 as the largest of each row, counts float64, of the rows that were seen."""
     table = np.asarray(log_likelihoods, dtype=np.float64)
     weights = np.ones(len(table)) if counts is None else np.asarray(counts, dtype=np.float64)
-    kept = np.flatnonzero(weights > 0)
+    kept = weights > 0
     table, weights = table[kept], weights[kept]
     if len(table):
         table = np.exp(table - table.max(axis=1, keepdims=True))
-    return np.ascontiguousarray(table), np.ascontiguousarray(weights), kept
+    return np.ascontiguousarray(table), np.ascontiguousarray(weights)
 
 
 def _inside(shares: np.ndarray) -> np.ndarray:
@@ -201,45 +149,3 @@ def _newton(likelihoods: np.ndarray, weights: np.ndarray, shares: np.ndarray) ->
         if weights @ np.log(likelihoods @ there) > before:
             return there
     return shares
-
-
-@numba.njit(cache=True, nogil=True)
-def _with_unknown(known, ways, weights, groups, shares, profile, free, cycles, still):
-    """Plain EM of all shares (the last is the unknown component's) and of its profile."""
-    rows, classes = known.shape
-    states = ways.shape[1]
-    part = np.empty(states)
-    for _ in range(cycles):
-        gained = np.zeros(classes + 1)
-        taken = np.zeros(profile.shape)
-        for row in range(rows):
-            mixed = 0.0
-            for one in range(classes):
-                mixed += shares[one] * known[row, one]
-            other = 0.0
-            for state in range(states):
-                part[state] = profile[groups[row], state] * ways[row, state]
-                other += part[state]
-            mixed += shares[classes] * other
-            ratio = weights[row] / mixed
-            for one in range(classes):
-                gained[one] += ratio * shares[one] * known[row, one]
-            for state in range(states):
-                taken[groups[row], state] += ratio * shares[classes] * part[state]
-            gained[classes] += ratio * shares[classes] * other
-        gained[classes] = max(gained[classes] - free, 0.0)
-        total = gained.sum()
-        moved = 0.0
-        for one in range(classes + 1):
-            value = max(gained[one] / total, _SMALLEST)
-            moved = max(moved, abs(value - shares[one]))
-            shares[one] = value
-        shares /= shares.sum()
-        for group in range(profile.shape[0]):
-            seen = taken[group].sum()
-            if seen > 0:
-                for state in range(states):
-                    profile[group, state] = max(taken[group, state] / seen, _SMALLEST)
-        if moved < still or gained[classes] == 0.0:
-            break
-    return shares, profile

@@ -104,23 +104,23 @@ def estimated_states(reads: MarkerReads, start: States = USUAL) -> States:
 
 
 def filled_shares(unmethylated: np.ndarray) -> np.ndarray:
-    """An atlas' shares float64 (markers, types) with the median of the marker where a type's is not known (NaN), and
-    none of exactly 0 or 1."""
-    middle = np.nanmedian(unmethylated, axis=1, keepdims=True)
-    known = np.where(np.isnan(unmethylated), middle, unmethylated)
+    """An atlas' shares float64 (markers, types) with the median of the marker where a type's is not known (NaN; one
+    half where none is), and none of exactly 0 or 1."""
+    missing = np.isnan(unmethylated)
+    nothing = missing.all(axis=1)
+    middle = np.full(len(unmethylated), 0.5)
+    middle[~nothing] = np.nanmedian(unmethylated[~nothing], axis=1)
+    known = np.where(missing, middle[:, None], unmethylated)
     return (known * ATLAS_READS + 0.5) / (ATLAS_READS + 1)
 
 
-def read_state_log_likelihoods(
-    reads: MarkerReads, unmethylated: np.ndarray, states: States
-) -> tuple[np.ndarray, np.ndarray]:
-    """Log-likelihoods of the reads in each type, float64 (rows, types), and in each of the two states (rows, 2).
+def read_state_log_likelihoods(reads: MarkerReads, unmethylated: np.ndarray, states: States) -> np.ndarray:
+    """Log-likelihoods of the reads in each type, float64 (rows, types).
 
     unmethylated: the atlas' shares (markers, types), NaN where not known.
     """
-    by_state = np.stack([log_beta_binomial(reads.methylated, reads.cpgs, state) for state in states], axis=1)
+    low, high = (log_beta_binomial(reads.methylated, reads.cpgs, state) for state in states)
+    largest = np.maximum(low, high)
+    low, high = np.exp(low - largest)[:, None], np.exp(high - largest)[:, None]
     shares = filled_shares(unmethylated)[reads.markers]
-    largest = by_state.max(axis=1, keepdims=True)
-    low, high = np.exp(by_state - largest).T
-    mixed = shares * low[:, None] + (1 - shares) * high[:, None]
-    return np.log(mixed) + largest, by_state
+    return np.log(shares * low + (1 - shares) * high) + largest[:, None]
