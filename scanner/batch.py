@@ -13,7 +13,7 @@ from pathlib import Path
 from .card import ModelCard
 from .catalogue import find_model
 from .errors import GenoscanError, OutputError, UsageError, WorkersLost
-from .options import ScanOptions, only_channel, require_annotations
+from .options import ScanOptions, only_channel, require_annotations, require_no_methylation
 from .progress import progress_bar, readable_bases, say, wants_bar
 from .reading.genome import same_genome
 from .resume import discard_store, identity_of
@@ -53,7 +53,7 @@ def plan_single(sample: Sample, output: str | None, others: Sequence[str] = ()) 
     if is_stream(output):
         return Job(sample.name, sample.genome, (0,), sample.regions, (output,))
     folder = f"{output}.pieces"
-    _require_apart(output, [*_inputs(sample), *others])
+    require_apart(output, [*_inputs(sample), *others])
     require_place(Path(output))
     return Job(sample.name, sample.genome, (0,), sample.regions, (output,), folder)
 
@@ -81,8 +81,8 @@ def plan_folder(
             if path in planned:
                 raise UsageError(f"{path}: two of the genomes or models would be written here; name them apart")
             planned.add(path)
-            _require_apart(path, [*_inputs(sample), *others])
-        _require_apart(os.path.join(out_dir, SUMMARY), [*_inputs(sample), *others])
+            require_apart(path, [*_inputs(sample), *others])
+        require_apart(os.path.join(out_dir, SUMMARY), [*_inputs(sample), *others])
         folder = os.path.join(out_dir, f"{sample.name}.pieces")
         jobs.append(Job(sample.name, sample.genome, numbers, sample.regions, outputs, folder))
     try:
@@ -98,7 +98,7 @@ def _inputs(sample: Sample) -> list[str]:
     return [one for one in (sample.genome, *sample.models, *sample.regions) if one != "-"]
 
 
-def _require_apart(output: str, inputs: Sequence[str]) -> None:
+def require_apart(output: str, inputs: Sequence[str]) -> None:
     """`UsageError` where writing the track or what lies beside it would replace an input."""
     for written in (output, f"{output}.json", f"{output}.csi"):
         for one in inputs:
@@ -157,6 +157,7 @@ def scan_samples(
         if settings.format == "bedgraph":
             for card in cards:
                 only_channel(card)
+        require_no_methylation(cards)
         require_annotations(cards, settings)
         others = [one for one in (sheet, settings.satellites) if one is not None]
         if out_dir is None:

@@ -139,7 +139,7 @@ class Calling(_Part):
     threshold: Score = Field(description="a call holds at least one bin that scores this or more")
     extend: Score = Field(
         description="a call reaches as far as bins score this or more, at most the threshold; of reads: classes of "
-        "this probability or more are listed"
+        "this probability or more are listed with a call"
     )
     gap: int = Field(
         default=0, ge=0, le=_LARGEST_NUMBER, description="intervals at most this many bases apart are one call"

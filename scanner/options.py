@@ -75,6 +75,23 @@ def require_annotations(cards: Sequence[ModelCard], options: ScanOptions) -> Non
         )
 
 
+def require_methylation(card: ModelCard, path: str) -> None:
+    """`UsageError` for a model that does not read methylation."""
+    if card.task != "read-classification":
+        raise UsageError(
+            f"{path}: model {card.name} reads no methylation: leave out --methylation, or give another model"
+        )
+
+
+def require_no_methylation(cards: Sequence[ModelCard]) -> None:
+    """`UsageError` for a model that needs a sample's reads besides the genome."""
+    for card in cards:
+        if card.task == "read-classification":
+            raise UsageError(
+                f"model {card.name} classifies reads: name a sample with --methylation (BAM, CRAM, .pat or bedMethyl)"
+            )
+
+
 def only_channel(card: ModelCard) -> Channel:
     """The model's channel, for formats that hold one score a base."""
     channels = channels_of(card)

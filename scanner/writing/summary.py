@@ -22,6 +22,22 @@ def package_versions() -> dict[str, str]:
     return found
 
 
+def genome_of(genome) -> dict[str, Any]:
+    """An open genome, as summaries have it."""
+    return {
+        "path": genome.source,
+        "digest": genome.digest(),
+        "contigs": len(genome.names),
+        "bases": int(genome.lengths.sum()),
+        **genome.stamp(),
+    }
+
+
+def model_of(model) -> dict[str, str]:
+    """A Model or ModelFile, as summaries have it."""
+    return {"name": model.card.name, "version": model.card.version, "path": model.path, "sha256": model.sha256}
+
+
 def summary_json(opened, model, workers, counts) -> str:
     """The summary of one track as indented JSON; scores in the model's units, lengths in bases.
 
@@ -35,19 +51,8 @@ def summary_json(opened, model, workers, counts) -> str:
     thresholds = thresholds_of(model.card, options)
     summary: dict[str, Any] = {
         "versions": package_versions(),
-        "genome": {
-            "path": genome.source,
-            "digest": genome.digest(),
-            "contigs": len(genome.names),
-            "bases": int(genome.lengths.sum()),
-            **genome.stamp(),
-        },
-        "model": {
-            "name": model.card.name,
-            "version": model.card.version,
-            "path": model.path,
-            "sha256": model.sha256,
-        },
+        "genome": genome_of(genome),
+        "model": model_of(model),
         "device": model.device,
         "batch_size": model.batch_size,
         "workers": workers.description,
