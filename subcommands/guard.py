@@ -24,6 +24,8 @@ _EXTRAS = {
     "peft": "train",
     "sklearn": "train",
     "scipy": "train",
+    "pybigtools": "formats",
+    "pyarrow": "formats",
 }
 """Packages that only some commands need, and the extra that brings them."""
 
