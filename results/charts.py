@@ -10,6 +10,7 @@ from html import escape
 import numpy as np
 
 from .statistics import Density
+from .tracks import Level
 
 _WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 360, 190, 44, 8, 10, 34
 
@@ -53,30 +54,18 @@ def histogram(edges: Sequence[float], counts: Sequence[float], ticks: Mapping[fl
     return f'<svg class="chart" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{label}">{"".join(parts)}</svg>'
 
 
-def logarithmic(values: Mapping[int, float], unit: str, axis: str, what: str, each: int = 8) -> str:
-    """A histogram of whole numbers above 0 on a logarithmic axis, ``each`` bins a factor of ten."""
-    low = math.floor(math.log10(max(1, min(values, default=1))) * each) / each
-    high = math.floor(math.log10(max(1, max(values, default=1))) * each + 1) / each
-    high = max(high, low + 1 / each * 8)
-    edges = np.linspace(low, high, round((high - low) * each) + 1)
-    counts, _ = (
-        np.histogram(
-            np.log10(np.array(list(values), dtype=float) + 1e-9),
-            edges,
-            weights=np.array(list(values.values()), dtype=float),
-        )
-        if values
-        else (np.zeros(len(edges) - 1), None)
-    )
-    places = [
-        (power + math.log10(digit), digit * 10**power)
-        for power in range(math.floor(low), math.ceil(high) + 1)
-        for digit in (1, 2, 5)
-    ]
-    shown = [(place, value) for place, value in places if low <= place <= high]
-    if len(shown) > 6:
-        shown = [(place, value) for place, value in shown if str(value)[0] == "1"]
-    ticks = {place: f"{short(value)}{unit}" for place, value in shown}
+def logarithmic(values: Mapping[int, float], axis: str, what: str, each: int = 8) -> str:
+    """A histogram of some whole numbers (number: count) on a logarithmic axis, ``each`` bins a factor of ten."""
+    numbers, weights = (np.array(list(one), dtype=float) for one in (values, values.values()))
+    places = np.log10(np.maximum(numbers, 1)) + 1e-9
+    low, high = math.floor(places.min() * each), math.floor(places.max() * each) + 1
+    edges = np.arange(low, max(high, low + each) + 1) / each
+    counts, _ = np.histogram(places, edges, weights=weights)
+    powers = range(math.floor(edges[0]), math.ceil(edges[-1]) + 1)
+    ticks = {power + math.log10(digit): short(digit * 10.0**power) for power in powers for digit in (1, 2, 5)}
+    ticks = {place: text for place, text in ticks.items() if edges[0] <= place <= edges[-1]}
+    if len(ticks) > 6:
+        ticks = {place: text for place, text in ticks.items() if place == int(place)}
     return histogram(edges.tolist(), counts.tolist(), ticks, axis, what)
 
 
@@ -121,11 +110,12 @@ def ideogram(density: Density, what: str, signed: bool) -> str:
     rows.append(
         f'<div class="contig scale"><span class="contig-name"></span><span class="contig-bar">{marks}</span></div>'
     )
+    few = " few" if len(density.lengths) <= 3 else ""
     strands = "; above the line +, below it −" if both else ""
     elsewhere = f"; {density.elsewhere:,} lines on other contigs" if density.elsewhere else ""
     return (
-        f'<div class="ideogram">{"".join(rows)}</div><p class="note">{escape(what)} in bins of {bases(density.size)}, '
-        f"highest {_number(high)}, on a square-root scale{strands}{elsewhere}.</p>"
+        f'<div class="ideogram{few}">{"".join(rows)}</div><p class="note">{escape(what)} in bins of '
+        f"{bases(density.size)}, highest {f'{high:.3g}' if signed else f'{100 * high:.3g} %'}, on a square-root scale{strands}{elsewhere}.</p>"
     )
 
 
@@ -160,12 +150,29 @@ def short(value: float) -> str:
 
 
 def bases(value: float) -> str:
-    """'950 bp', '12 kb', '3.1 Mb'."""
+    """'950 bp', '12.3 kb', '400 kb', '3.1 Mb'."""
     for size, unit in ((1e9, "Gb"), (1e6, "Mb"), (1e3, "kb")):
         if value >= size:
-            return f"{value / size:.4g} {unit}"
+            shown = value / size
+            return f"{shown:.0f} {unit}" if shown >= 100 or shown == int(shown) else f"{shown:.1f} {unit}"
     return f"{value:.0f} bp"
 
 
-def _number(value: float) -> str:
-    return f"{value:.3g}"
+def curve(levels: Sequence[Level], start: int, end: int, called: tuple[int, int]) -> str:
+    """Raw scores over [start, end), the call within shaded; nothing without scores."""
+    if not levels:
+        return ""
+    low, high = min(level.score for level in levels), max(level.score for level in levels)
+    points, before = [], None
+    for level in levels:
+        y = 43 - 40 * (level.score - low) / ((high - low) or 1.0)
+        x = max(0, level.start - start)
+        points.append(f"{'L' if before == level.start else 'M'}{x} {y:.1f}H{min(end, level.end) - start}")
+        before = level.end
+    path = "".join(points)
+    return (
+        f'<svg class="curve" viewBox="0 0 {end - start} 46" preserveAspectRatio="none" role="img" '
+        'aria-label="raw score">'
+        f'<title>raw score, {low:.3g} to {high:.3g}</title><rect class="in" x="{called[0] - start}" '
+        f'width="{called[1] - called[0]}" height="46"/><path d="{path}"/></svg>'
+    )

@@ -25,40 +25,51 @@ a { color: inherit; text-underline-offset: 3px; }
 .card { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 16px; min-width: 0; }
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(128px, 1fr)); gap: 10px; margin: 16px 0; }
 .figures div { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 10px 14px; }
-.figures b { display: block; font-size: 21px; font-weight: 650; font-variant-numeric: tabular-nums; white-space: nowrap; }
+.figures b { display: block; font-size: 21px; font-weight: 650; font-variant-numeric: tabular-nums;
+  white-space: nowrap; }
 .figures span { color: var(--soft); font-size: 13px; }
-.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(300px, 100%), 1fr)); gap: 12px; margin-bottom: 12px; }
-svg.chart { display: block; width: 100%; height: auto; max-width: 480px; margin: 0 auto; }
+.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(300px, 100%), 1fr)); gap: 12px;
+  margin-bottom: 12px; }
+svg.chart { display: block; width: 100%; height: auto; max-width: 420px; margin: 0 auto; }
 svg text { font-size: 11px; fill: var(--soft); font-variant-numeric: tabular-nums; }
 svg .grid { stroke: var(--line); } svg .bar { fill: var(--accent); } svg .body { fill: var(--body); }
 .contig { display: flex; align-items: center; gap: 10px; margin: 3px 0; }
-.contig-name { flex: 0 0 clamp(64px, 14%, 130px); font-size: 12.5px; overflow: hidden; text-overflow: ellipsis; white-space: nowrap;
-  text-align: right; color: var(--soft); }
-.contig-bar { flex: 1; min-width: 0; position: relative; } .contig-bar svg { display: block; height: 26px; border-radius: 6px; }
+.contig-name { flex: 0 0 clamp(64px, 10%, 130px); font-size: 12.5px; overflow: hidden; text-overflow: ellipsis;
+  white-space: nowrap; text-align: right; color: var(--soft); }
+.contig-bar { flex: 1; min-width: 0; position: relative; }
+.contig-bar svg { display: block; height: 26px; border-radius: 6px; }
 .ideogram.few .contig-bar svg { height: 64px; }
 .scale .contig-bar { height: 18px; } .scale .contig-bar span { position: absolute; font-size: 11px; color: var(--soft);
   transform: translateX(-50%); white-space: nowrap; } .scale .contig-bar span:first-child { transform: none; }
 .calls { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(340px, 100%), 1fr)); gap: 12px; }
 .call { display: flex; flex-direction: column; gap: 8px; }
-.call .place { font-weight: 600; font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
-.call .said { color: var(--soft); font-size: 13px; }
+.head { display: flex; justify-content: space-between; gap: 12px; font-weight: 600; font-variant-numeric: tabular-nums;
+  overflow-wrap: anywhere; }
+.head span:last-child { white-space: nowrap; } .note { font-size: 13.5px; }
+.said { color: var(--soft); font-size: 13px; display: flex; flex-wrap: wrap; gap: 0 12px; }
+.said span { white-space: nowrap; } .said b { font-weight: 500; color: var(--ink); }
 .meter { height: 5px; border-radius: 3px; background: var(--body); overflow: hidden; }
 .meter i { display: block; height: 100%; background: var(--accent); }
-.bases { font: 12.5px/1.65 ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace; letter-spacing: 0.04em;
-  overflow-wrap: anywhere; margin: 0; } .bases span { border-radius: 3px; padding: 1px 0; }
+.bases { font: 12.5px/1.6 ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace; margin: 0;
+  letter-spacing: 0.04em; white-space: pre; overflow-x: auto; }
 .bases .on { background: color-mix(in srgb, var(--accent) var(--tint), transparent); }
-.bases .A { color: var(--a); } .bases .C { color: var(--c); } .bases .G { color: var(--g); } .bases .T { color: var(--t); }
-.bases b, .bases i { font-weight: inherit; font-style: normal; }
-.curve { display: block; width: 100%; height: 46px; } .curve path { fill: none; stroke: var(--accent); stroke-width: 1.5; vector-effect: non-scaling-stroke; }
+.bases .A { color: var(--a); } .bases .C { color: var(--c); } .bases .G { color: var(--g); }
+.bases .T { color: var(--t); } .bases i { font-style: normal; }
+.curve { display: block; width: 100%; height: 46px; }
+.curve path { fill: none; stroke: var(--accent); stroke-width: 1.5;
+  vector-effect: non-scaling-stroke; }
 .curve .in { fill: color-mix(in srgb, var(--accent) var(--tint), transparent); }
 .wide { overflow-x: auto; } table { border-collapse: collapse; width: 100%; font-size: 13.5px; }
 th, td { text-align: left; padding: 6px 12px 6px 0; border-bottom: 1px solid var(--line); vertical-align: top; }
-th { color: var(--soft); font-weight: 600; white-space: nowrap; } td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
-.pairs th { width: 1%; padding-right: 20px; } .pairs td { overflow-wrap: anywhere; } tr:last-child > * { border-bottom: 0; }
+th { color: var(--soft); font-weight: 600; white-space: nowrap; }
+td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
+.pairs th { width: 1%; padding-right: 20px; } .pairs td { overflow-wrap: anywhere; }
+tr:last-child > * { border-bottom: 0; }
 details { margin-top: 12px; } summary { cursor: pointer; font-weight: 600; } details > div { margin-top: 12px; }
 footer { margin-top: 48px; color: var(--soft); font-size: 13px; }
 @media (max-width: 520px) { main { padding: 20px 14px 48px; } h1 { font-size: 22px; } .card { padding: 13px; }
-  .figures { grid-template-columns: repeat(2, 1fr); } .pairs th { white-space: normal; padding-right: 12px; } }
+  .figures { grid-template-columns: repeat(2, 1fr); } .figures div:last-child:nth-child(odd) { grid-column: 1 / -1; }
+  .pairs th { white-space: normal; padding-right: 12px; } }
 @media print { details:not([open]) > *:not(summary) { display: block; } .card { break-inside: avoid; } }
 """
 
@@ -77,7 +88,8 @@ def page(title: str, lead: str, parts: list[str], foot: str) -> str:
 
 def figures(pairs: list[tuple[str, str]]) -> str:
     """Figures in boxes: (figure, what it is)."""
-    return f'<div class="figures">{"".join(f"<div><b>{escape(one)}</b><span>{escape(what)}</span></div>" for one, what in pairs)}</div>'
+    boxes = "".join(f"<div><b>{escape(one)}</b><span>{escape(what)}</span></div>" for one, what in pairs)
+    return f'<div class="figures">{boxes}</div>'
 
 
 def card(title: str, body: str) -> str:

@@ -18,10 +18,11 @@ from .charts import bases, ideogram, linear, logarithmic
 from .page import card, figures, more, page, pairs_table, table
 from .runs import Run
 from .statistics import call_statistics, level_statistics
-from .top_calls import Read, call_card
-from .tracks import read_calls, read_levels
+from .top_calls import Read, Scores, call_card
+from .tracks import Level, read_calls, read_levels
 
 _SCORE_BIN = 25
+_SAME = "genome", "models"
 
 
 def write_report(runs: Sequence[Run], output: Path, top: int, say: Callable[[str], None]) -> None:
@@ -35,7 +36,8 @@ def write_report(runs: Sequence[Run], output: Path, top: int, say: Callable[[str
             if source not in readers:
                 readers[source] = _reader(run, stack, say)
         sections = [
-            _section(number, run, readers[run.summary["genome"]["path"]], top) for number, run in enumerate(runs)
+            _section(number, run, readers[run.summary["genome"]["path"]], _scores(run, runs, stack), top)
+            for number, run in enumerate(runs)
         ]
     genomes = list(dict.fromkeys(Path(run.summary["genome"]["path"]).name for run in runs))
     models = list(dict.fromkeys(run.card.name for run in runs))
@@ -66,6 +68,29 @@ def _reader(run: Run, stack: ExitStack, say: Callable[[str], None]) -> Read | No
     return lambda chrom, start, end: letters[genome.codes(numbers[chrom], start, end)].tobytes().decode()
 
 
+def _scores(run: Run, runs: Sequence[Run], stack: ExitStack) -> Scores | None:
+    """The raw scores that the run's calls were made of, if the bigWig of them is among the runs."""
+    same = [
+        one for one in runs
+        if one.format == "bigwig" and all(one.summary["identity"][key] == run.summary["identity"][key] for key in _SAME)
+    ]  # fmt: skip
+    if not same or run.levels:
+        return None
+    import pybigtools
+
+    tracks = [
+        (channel, stack.enter_context(pybigtools.open(str(path)))) for path, channel in same[0].channel_files().items()
+    ]
+
+    def scores(chrom: str, start: int, end: int, strand: str) -> list[Level]:
+        track = next((track for channel, track in tracks if channel.strand == strand), None)
+        if track is None or chrom not in track.chroms():
+            return []
+        return [Level(chrom, *one) for one in track.records(chrom, start, end)]
+
+    return scores
+
+
 def _described(runs: Sequence[Run]) -> str:
     total = sum({run.summary["genome"]["digest"]: run.summary["genome"]["bases"] for run in runs}.values())
     tracks = f"{len(runs)} tracks" if len(runs) > 1 else "One track"
@@ -78,15 +103,16 @@ def _overview(runs: Sequence[Run]) -> str:
         counts = run.summary["counts"]
         share = f"{100 * counts['called_bases'] / counts['bases']:.2f} %" if counts["bases"] and not run.levels else ""
         rows.append(
-            [run.output.name, f"{run.card.name} {run.card.version}", bases(counts["bases"]), f"{counts['calls']:,}", share,
+            [run.output.name, f"{run.card.name} {run.card.version}", bases(counts["bases"]), f"{counts['calls']:,}",
+             share,
              f"{run.summary['mb_per_second']:.1f}"]
         )  # fmt: skip
     header = ["track", "model", "scanned", "lines", "covered", "Mb/s"]
     return f'<section><div class="card">{table(header, rows, {2, 3, 4, 5})}</div></section>'
 
 
-def _section(number: int, run: Run, read: Read | None, top: int) -> str:
-    body = _levels(run) if run.levels else _calls(run, read, top)
+def _section(number: int, run: Run, read: Read | None, scores: Scores | None, top: int) -> str:
+    body = _levels(run) if run.levels else _calls(run, read, scores, top)
     return (
         f'<section class="track" id="track-{number}" style="--given:rgb({run.card.track.color})">'
         f'<h2>{escape(run.output.name)}</h2><p class="lead">{escape(run.card.description)}</p>{body}'
@@ -94,7 +120,7 @@ def _section(number: int, run: Run, read: Read | None, top: int) -> str:
     )
 
 
-def _calls(run: Run, read: Read | None, top: int) -> str:
+def _calls(run: Run, read: Read | None, scores: Scores | None, top: int) -> str:
     columns = [column.name for column in columns_of(run.card)]
     found = call_statistics(read_calls(run), run.summary["genome"]["longest_contigs"], columns, top)
     counts = run.summary["counts"]
@@ -113,22 +139,26 @@ def _calls(run: Run, read: Read | None, top: int) -> str:
     if not found.calls:
         return parts[0] + '<div class="card">No call reaches the threshold.</div>'
     charts = [
-        card("Length", logarithmic(found.lengths, "", "length in bases", "calls")),
+        card("Length", logarithmic(found.lengths, "length in bases", "calls")),
         card("Score", linear(found.scores, _SCORE_BIN, 0, 1000, "score", "calls")),
     ]
     if found.periods:
-        charts.append(card("Period", logarithmic(found.periods, "", "bases of the repeat unit", "calls")))
+        charts.append(card("Period", logarithmic(found.periods, "bases of the repeat unit", "calls")))
     parts.append(f'<div class="charts">{"".join(charts)}</div>')
     parts.append(
         card(
             "Along the contigs",
-            _few(ideogram(found.density, "Share of bases covered", signed=False), len(found.density.sums)),
+            ideogram(found.density, "Share of bases covered", signed=False),
         )
     )
     if len(found.names) > 1:
         rows = [[name, f"{count:,}"] for name, count in found.names.most_common(12)]
         parts.append(f'<div style="margin-top:12px">{card("Names", table(["name", "calls"], rows, {1}))}</div>')
-    cards = "".join(call_card(row, dict(zip(columns, row.more, strict=True)), read) for row in found.top)
+    lengths = run.summary["genome"]["longest_contigs"]
+    cards = "".join(
+        call_card(row, dict(zip(columns, row.more, strict=True)), lengths.get(row.chrom, row.end), read, scores)
+        for row in found.top
+    )
     parts.append(f'<h3 style="margin-top:24px">The {len(found.top)} highest calls</h3><div class="calls">{cards}</div>')
     return "".join(parts)
 
@@ -144,14 +174,8 @@ def _levels(run: Run) -> str:
     values = {value * step: count for value, count in found.bases.items()}
     ends = (min([low, *values]), max([high, *values]))
     chart = card("Score", linear(values, (ends[1] - ends[0]) / 40, *ends, "raw score", "bases"))
-    line = card(
-        "Along the contigs", _few(ideogram(found.density, "Mean raw score", signed=True), len(found.density.sums))
-    )
+    line = card("Along the contigs", ideogram(found.density, "Mean raw score", signed=True))
     return f'{figures(numbers)}<div class="charts">{chart}</div>{line}'
-
-
-def _few(drawn: str, contigs: int) -> str:
-    return drawn.replace('class="ideogram"', 'class="ideogram few"', 1) if contigs <= 3 else drawn
 
 
 def _speed(run: Run) -> list[tuple[str, str]]:
@@ -192,7 +216,8 @@ def _provenance(run: Run) -> str:
             ("calling", _listed(summary["calling"])),
             ("options", _listed(options)),
             ("windows", f"{counts['windows']:,} read, {counts['skipped_windows']:,} skipped for unknown bases"),
-            ("time", f"{summary['seconds']:,.1f} s, {summary['device']}, {summary['workers']}, batches of {summary['batch_size']}"),
+            ("time", f"{summary['seconds']:,.1f} s on {summary['device']}, {summary['workers']}"),
+            ("batch", f"{summary['batch_size']:,}"),
             ("resumed", f"{counts['resumed_bases']:,} bases of earlier runs" if counts["resumed_bases"] else ""),
             ("versions", _listed(summary["versions"])),
         ]
