@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 
 from .batch import require_apart, require_genome
-from .calling.tissues import COLUMNS, RegionTotals, TissueThresholds, called, marker_totals, merged_totals
+from .calling.tissues import COLUMNS, TissueThresholds, called, marker_shares, merged_shares
+from .card import Calling
 from .catalogue import find_model
 from .errors import GenoscanError, UsageError
 from .inference.devices import available_threads
 from .inference.session import Model, open_model
-from .inference.stitch import LARGEST_SCORE
 from .markers import markers_in
 from .options import require_methylation
 from .progress import say
@@ -32,18 +32,27 @@ from .writing.tissues import tissue_lines
 
 @dataclass(frozen=True)
 class TissueOptions:
-    """How to call tissues; None stands for the card's own. threshold: least probability of a called tissue;
-    min_probability: least probability of those listed beside it; min_reads: fewest reads of a region."""
+    """How to call tissues; None stands for the card's own. threshold: least share of a called tissue; min_share: of
+    those listed beside it; min_evidence: least evidence of all these, log10; min_reads: fewest reads of a region."""
 
     threshold: float | None = None
-    min_probability: float | None = None
+    min_share: float | None = None
+    min_evidence: float | None = None
     min_reads: int | None = None
 
     def __post_init__(self):
-        for name in ("threshold", "min_probability"):
-            value = getattr(self, name)
-            if value is not None and not abs(value) <= LARGEST_SCORE:  # NaN is not either
-                raise UsageError(f"--{name.replace('_', '-')} {value}: must be a probability")
+        if self.threshold is not None and not 0 <= self.threshold <= 1:  # NaN is not either
+            raise UsageError(f"--threshold {self.threshold}: must be a share of the reads, from 0 to 1")
+
+    def thresholds(self, calling: Calling) -> TissueThresholds:
+        """With the card's where nothing is given; a lower threshold lowers what is listed too."""
+        share = calling.threshold if self.threshold is None else self.threshold
+        return TissueThresholds(
+            share,
+            min(calling.extend, share) if self.min_share is None else self.min_share,
+            calling.min_evidence if self.min_evidence is None else self.min_evidence,
+            calling.min_reads if self.min_reads is None else self.min_reads,
+        )
 
 
 @dataclass
@@ -141,20 +150,19 @@ def _overlaps(marker: np.void, within: np.ndarray) -> bool:
 
 def _write(model, genome, sample, markers, numbers, within, output, settings, threads, regions) -> TissueCounts:
     card, counts, started = model.card, TissueCounts(), time.perf_counter()
-    thresholds = TissueThresholds.of(card, settings.threshold, settings.min_probability, settings.min_reads)
+    thresholds = settings.thresholds(card.calling)
     threads = threads or available_threads()
     parts = counts.watched(region_likelihoods(model, genome, sample, markers, within, threads))
-    totals: Iterable[RegionTotals]
-    totals = merged_totals(parts) if markers is None else [marker_totals(parts, markers, len(card.output.names))]
+    found = merged_shares(parts) if markers is None else marker_shares(parts, markers)
     stale = [] if is_stream(output) else [Path(f"{output}.json")]
     with open_output(output, None, stale) as write:
         write(bed_header([column.name for column in COLUMNS]))
-        for some in totals:
-            found = called(some, thresholds)
-            counts.regions += int(np.count_nonzero(some.reads))
-            counts.calls += len(found.best)
-            counts.called_bases += int((found.totals.places["end"] - found.totals.places["start"]).sum())
-            write(tissue_lines(found, genome.names, card, numbers, thresholds.listed))
+        for regions_found in found:
+            calls = called(regions_found, thresholds)
+            counts.regions += len(regions_found.reads)
+            counts.calls += len(calls.best)
+            counts.called_bases += int((calls.regions.places["end"] - calls.regions.places["start"]).sum())
+            write(tissue_lines(calls, genome.names, card, numbers, thresholds))
         require_reads(sample, counts, markers)
         genome.require_unchanged()
     counts.seconds = time.perf_counter() - started

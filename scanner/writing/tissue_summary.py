@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 
-from ..inference.stitch import SCORE_UNIT
 from .summary import genome_of, model_of, package_versions
 
 
@@ -28,8 +27,9 @@ def tissue_summary_json(genome, model, sample, markers, options, thresholds, cou
         "batch_size": model.batch_size,
         "options": options,
         "calling": {
-            "threshold": thresholds.call / SCORE_UNIT,
-            "min_probability": thresholds.listed / SCORE_UNIT,
+            "threshold": thresholds.share,
+            "min_share": thresholds.listed,
+            "min_evidence": thresholds.evidence,
             "min_reads": thresholds.reads,
         },
         "markers": None if markers is None else len(markers),

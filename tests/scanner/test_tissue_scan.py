@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import commands
+import numpy as np
 import pytest
 import toys
 from bams import read, write_bam, write_fasta
@@ -87,23 +88,28 @@ def refused(*more, code=1, **fields):
 
 @pytest.mark.usefixtures("folder")
 def test_the_track_by_hand():
-    """Logits of the toy are twice the CpGs of each kind: shares 0.9997, 0.9820 and 0.0180 of the three reads."""
+    """Logits of the toy are twice the CpGs of each kind, so the likelihood ratios of the three reads of the first
+    marker are e^8, e^4 and e^-4."""
     result = scan()
     assert result.exit_code == 0, result.stderr
-    colour = {"methylated": lines()[0][8], "unmethylated": lines()[1][8]}
     first, second = lines()
-    assert first == [
-        "chr2", "104", "130", "methylated", "667", ".", "104", "130", colour["methylated"], "0.6666", "unmethylated",
-        "0.3334", "3", "10", "methylated", "methylated=0.6666,unmethylated=0.3334",
-    ]  # fmt: skip
-    assert second == [
-        "chr1", "26", "52", "unmethylated", "1000", ".", "26", "52", colour["unmethylated"], "0.9997", "methylated",
-        "0.0003", "1", "4", "unmethylated", "unmethylated=0.9997",
-    ]  # fmt: skip
+    ratios = np.exp([8, 4, -4])
+    grid = np.linspace(0, 1, 100_001)
+    totals = np.log(ratios[:, None] * grid + 1 - grid).sum(axis=0)
+    share = grid[totals.argmax()]
+    evidence = (totals.max() - totals[[0, -1]]) / np.log(10)
+    assert first[:8] == ["chr2", "104", "130", "methylated", str(round(1000 * share)), ".", "104", "130"]
+    assert float(first[9]) == pytest.approx(share, abs=0.002)
+    assert first[10:13] == [f"{evidence[0]:.1f}", "unmethylated", f"{1 - float(first[9]):.4f}"]
+    assert first[13:17] == [f"{evidence[1]:.1f}", "3", "10", "methylated"]
+    assert first[17] == f"methylated={first[9]},unmethylated={first[12]}"
+    assert second[:8] == ["chr1", "26", "52", "unmethylated", "1000", ".", "26", "52"]
+    assert second[9:] == ["1.0000", "3.5", ".", "0", "0", "1", "4", "unmethylated", "unmethylated=1.0000"]
+    assert first[8] != second[8]
     assert "4 reads with reads on cpu: 2 of 2 regions with reads are called" in result.stderr
     header = Path("out.bed").read_text().splitlines()[0]
     assert header.startswith("#chrom\tstart\tend\tname\tscore\tstrand\tthickStart")
-    assert len(header.split("\t")) == len(first) == 16
+    assert len(header.split("\t")) == len(first) == 18
 
 
 def test_the_summary(folder):
@@ -115,7 +121,7 @@ def test_the_summary(folder):
     assert summary["records"] == {
         "records": 5, "looked_at": 5, "low_quality": 0, "without_calls": 0, "unusable_tags": 0, "without_cpg": 0,
     }  # fmt: skip
-    assert summary["calling"] == {"threshold": 0.5, "min_probability": 0.1, "min_reads": 2}
+    assert summary["calling"] == {"threshold": 0.5, "min_share": 0.1, "min_evidence": 0.5, "min_reads": 2}
     assert summary["markers"] == 3
     assert summary["genome"]["contigs"] == 2
 
@@ -123,7 +129,7 @@ def test_the_summary(folder):
 @pytest.mark.usefixtures("folder")
 def test_without_markers_regions_are_where_reads_are():
     assert scan(model="anywhere.onnx").exit_code == 0
-    assert [(*row[:4], row[12]) for row in lines()] == [
+    assert [(*row[:4], row[14]) for row in lines()] == [
         ("chr2", "104", "124", "methylated", "3"),
         ("chr2", "200", "230", "methylated", "1"),
         ("chr1", "26", "46", "unmethylated", "1"),
@@ -134,8 +140,13 @@ def test_without_markers_regions_are_where_reads_are():
 
 @pytest.mark.usefixtures("folder")
 def test_thresholds():
-    assert scan("--threshold", "0.7", "--min-probability", "0").exit_code == 0
-    assert [(row[3], row[15]) for row in lines()] == [("unmethylated", "unmethylated=0.9997,methylated=0.0003")]
+    assert scan("--threshold", "0.7").exit_code == 0
+    assert [row[3] for row in lines()] == ["unmethylated"]
+    assert scan("--min-evidence", "3").exit_code == 0
+    assert [(row[3], row[17]) for row in lines()] == [("methylated", f"methylated={lines()[0][9]}"),
+                                                      ("unmethylated", "unmethylated=1.0000")]  # fmt: skip
+    assert scan("--min-share", "0.5").exit_code == 0
+    assert [row[17].count("=") for row in lines()] == [1, 1]
 
 
 @pytest.mark.usefixtures("folder")
@@ -157,13 +168,13 @@ def test_batches_and_threads_change_nothing(folder):
 def test_every_format_tells_the_same(folder):
     """The same reads as .pat and with Bismark's and MM tags; a .pat knows no bases around its CpGs."""
     assert scan().exit_code == 0
-    expected = [row[:5] + row[12:14] for row in lines()]
+    expected = [row[:5] + row[14:16] for row in lines()]
     # CpGs of chr1 are numbers 1-46, those of chr2 follow: 46 in 300 bases, the marker at 104 begins with its 17th
     (folder / "sample.pat").write_text("chr1\t5\tTTTT\t1\nchr2\t63\tCCCC\t1\nchr2\t63\tCCCT\t1\nchr2\t63\tTT\t1\n")
     cpgs = sum(SEQUENCE[:300][at : at + 2] == "CG" for at in range(300))
     assert cpgs == 46
     assert scan(sample="sample.pat").exit_code == 0
-    assert [row[:5] + row[12:14] for row in lines()] == expected
+    assert [row[:5] + row[14:16] for row in lines()] == expected
     rows = []
     for one in READS:
         calls, skips = [], []
@@ -178,7 +189,7 @@ def test_every_format_tells_the_same(folder):
                for one, calls, _ in rows]  # fmt: skip
     write_bam(folder / "bismark.bam", LENGTHS, bismark)
     assert scan(sample="bismark.bam").exit_code == 0
-    assert [row[:5] + row[12:14] for row in lines()] == expected
+    assert [row[:5] + row[14:16] for row in lines()] == expected
     nanopore = []
     for one, _, values in rows:
         letters = SEQUENCE[one.reference_start : one.reference_end]
@@ -186,7 +197,7 @@ def test_every_format_tells_the_same(folder):
         nanopore.append(read(one.query_name, letters, one.reference_start, one.reference_id, tags=tags))
     write_bam(folder / "nanopore.bam", LENGTHS, nanopore)
     assert scan(sample="nanopore.bam").exit_code == 0
-    assert [row[:5] + row[12:14] for row in lines()] == expected
+    assert [row[:5] + row[14:16] for row in lines()] == expected
 
 
 @pytest.mark.skipif(not shutil.which("tabix"), reason="no tabix")
@@ -267,7 +278,7 @@ def test_another_assembly(folder):
         (["--workers", "2"], "--workers is not for scans with --methylation"),
         (["--ray", "auto"], "--ray is not for scans with --methylation"),
         (["--model", "repeats"], "--methylation takes one genome and one model; run it once for each"),
-        (["--threshold", "nan"], "--threshold nan: must be a probability"),
+        (["--threshold", "nan"], "--threshold nan: must be a share of the reads, from 0 to 1"),
     ],
 )
 def test_options_that_mean_nothing(more, problem):

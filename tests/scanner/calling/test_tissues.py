@@ -5,8 +5,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from genoscan.scanner.calling import tissues
 from genoscan.scanner.calling.tissue_colours import tissue_colour
-from genoscan.scanner.calling.tissues import TissueThresholds, called, marker_totals, merged_totals, read_shares
+from genoscan.scanner.calling.tissues import (
+    RegionShares,
+    TissueThresholds,
+    called,
+    marker_shares,
+    merged_shares,
+    shares_and_evidence,
+)
 from genoscan.scanner.read_likelihoods import RegionReads
 from genoscan.scanner.reading.tiles import INTERVAL
 
@@ -18,30 +26,66 @@ def part(rows):
     return RegionReads(*columns, np.log(likelihoods).astype(np.float32))
 
 
-def test_shares_of_a_read():
-    logs = np.log([[0.5, 0.25, 0.25], [8.0, 1.0, 1.0]]) - np.array([[1000.0], [-50.0]])  # a constant plays no part
-    assert read_shares(logs).tolist() == [[5000, 2500, 2500], [8000, 1000, 1000]]
-    assert read_shares(np.empty((0, 3))).shape == (0, 3)
+def on_a_grid(logs, counts):
+    """The best share of the first of two classes, and its log-likelihood, by trying all of a fine grid."""
+    grid = np.linspace(0, 1, 20_001)
+    with np.errstate(divide="ignore"):
+        totals = (counts[:, None] * np.log(np.exp(logs[:, :1]) * grid + np.exp(logs[:, 1:]) * (1 - grid))).sum(axis=0)
+    return grid[totals.argmax()], totals.max()
 
 
-def test_marker_totals_by_hand():
+def test_two_classes_as_a_search_finds_them():
+    logs, counts = np.log([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]]), np.array([3, 1, 2])
+    shares, evidence = shares_and_evidence(logs - [[5.0], [-3.0], [0.0]], counts)  # constants play no part
+    share, best = on_a_grid(logs, counts)
+    assert shares[0] == pytest.approx(share, abs=0.01)
+    without = (counts[:, None] * logs).sum(axis=0)[::-1]  # all of the one, none of the other
+    np.testing.assert_allclose(evidence, (best - without) / np.log(10), atol=0.001)
+
+
+def test_classes_that_are_not_told_apart_have_no_evidence():
+    """Half of the reads can only be from the first of three; of the others either may be."""
+    logs = np.log([[0.98, 0.01, 0.01]] * 5 + [[0.01, 0.495, 0.495]] * 5)
+    shares, evidence = shares_and_evidence(logs, np.ones(10, dtype=np.int64))
+    assert shares[0] == pytest.approx(0.5, abs=0.02)
+    assert evidence[0] == pytest.approx(5 * np.log10(98 / 1) - 10 * np.log10(2), abs=0.2)
+    np.testing.assert_allclose(evidence[1:], 0, atol=0.001)
+
+
+def test_one_class_alone():
+    shares, evidence = shares_and_evidence(np.zeros((3, 1)), np.ones(3))
+    assert (shares.tolist(), evidence.tolist()) == ([1], [0])
+
+
+def test_marker_shares():
     markers = np.array([(0, 0, 9), (0, 20, 30), (1, 0, 9)], INTERVAL)
-    first = part([(0, 0, 1, 5, 3, 2, (0.9, 0.1)), (2, 1, 1, 5, 1, 1, (0.5, 0.5))])
-    totals = marker_totals([first, part([(0, 0, 2, 8, 1, 4, (0.1, 0.9))])], markers, 2)
-    assert totals.reads.tolist() == [4, 0, 1]
-    assert totals.cpgs.tolist() == [10, 0, 1]
-    assert totals.shares.tolist() == [[28000, 12000], [0, 0], [5000, 5000]]
+    rows = [(2, 1, 1, 5, 1, 1, (0.5, 0.5)), (0, 0, 1, 5, 3, 2, (0.9, 0.1)), (0, 0, 2, 8, 1, 4, (0.1, 0.9))]
+    first, second = marker_shares([part(rows[1:]), part(rows[:1])], markers)
+    assert first.places.tolist() == [(0, 0, 9)]
+    assert second.places.tolist() == [(1, 0, 9)]
+    assert (first.reads.tolist(), first.cpgs.tolist(), first.markers.tolist()) == ([4], [10], [0])
+    logs = np.log([[0.9, 0.1], [0.1, 0.9]]).astype(np.float32)
+    np.testing.assert_array_equal(first.shares[0], shares_and_evidence(logs, np.array([3, 1]))[0])
+
+
+def regions_of(*rows):
+    """Rows of reads, shares and evidence."""
+    places = np.zeros(len(rows), INTERVAL)
+    reads, shares, evidence = (np.array(column) for column in zip(*rows, strict=True))
+    return RegionShares(places, np.arange(len(rows)), reads, reads, shares.astype(float), evidence.astype(float))
 
 
 def test_called_regions():
-    markers = np.array([(0, 0, 9), (0, 20, 30), (1, 0, 9)], INTERVAL)
-    rows = [(0, 0, 1, 5, 4, 2, (0.7, 0.2, 0.1)), (2, 1, 1, 5, 1, 1, (0.2, 0.4, 0.4))]
-    totals = marker_totals([part(rows)], markers, 3)
-    found = called(totals, TissueThresholds(call=4000, listed=1000, reads=1))
-    assert found.totals.markers.tolist() == [0, 2]
-    assert found.best.tolist() == [[0, 1], [1, 2]]  # of equals the first
-    assert called(totals, TissueThresholds(4000, 1000, 2)).totals.markers.tolist() == [0]
-    assert called(totals, TissueThresholds(7001, 1000, 1)).totals.markers.tolist() == []
+    found = regions_of(
+        (9, (0.2, 0.8, 0), (7, 0, 0)),  # the most evidence is called, not the largest share
+        (9, (0.5, 0.5, 0), (1, 1.5, 0)),  # too little evidence
+        (9, (0.04, 0.96, 0), (7, 0, 0)),  # too small a share
+        (2, (0.2, 0.8, 0), (7, 0, 0)),  # too few reads
+        (9, (0.3, 0.7, 0), (3, 3, 0)),  # of equals the larger share
+    )
+    calls = called(found, TissueThresholds(share=0.05, listed=0.01, evidence=2, reads=3))
+    assert calls.regions.markers.tolist() == [0, 4]
+    assert calls.best.tolist() == [[0, 1], [1, 0]]
 
 
 def naive_regions(rows):
@@ -65,18 +109,31 @@ def test_merged_regions_do_not_depend_on_parts(reads, cuts):
     rows.sort(key=lambda row: (row[1], row[2]))
     borders = [0, *sorted(cut for cut in cuts if cut < len(rows)), len(rows)]
     parts = [part(rows[a:b]) for a, b in zip(borders[:-1], borders[1:], strict=True)]
-    found = list(merged_totals(parts))
+    found = list(merged_shares(parts))
     regions = [
         [*place, reads, cpgs]
         for one in found
         for place, reads, cpgs in zip(one.places.tolist(), one.reads.tolist(), one.cpgs.tolist(), strict=True)
     ]
     assert regions == naive_regions(rows)
-    assert sum(one.shares.sum() for one in found) == 10_000 * sum(row[4] for row in rows)
 
 
 def test_no_reads_no_regions():
-    assert list(merged_totals([])) == []
+    assert list(merged_shares([])) == []
+
+
+def test_a_region_of_many_reads_is_cut(monkeypatch):
+    monkeypatch.setattr(tissues, "_MOST_WINDOWS", 4)
+    rows = [(-1, 0, start, start + 50, 1, 1, (0.6, 0.4)) for start in range(10)]
+    for borders in ([0, 10], [0, 3, 7, 10]):
+        parts = [part(rows[a:b]) for a, b in zip(borders[:-1], borders[1:], strict=True)]
+        found = [(*one.places[0].tolist(), int(one.reads[0])) for each in merged_shares(parts) for one in split(each)]
+        assert found == [(0, 0, 53, 4), (0, 4, 57, 4), (0, 8, 59, 2)]
+
+
+def split(regions):
+    for row in range(len(regions.reads)):
+        yield RegionShares(*(column[row : row + 1] for column in regions))
 
 
 def test_colours_are_stable_and_differ():
