@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from .batch import require_apart, require_genome
-from .calling.tissues import COLUMNS, TissueThresholds, called, marker_shares, merged_shares
+from .calling.tissues import TissueThresholds, called, marker_shares, merged_shares
 from .card import Calling
 from .catalogue import find_model
 from .errors import GenoscanError, UsageError
@@ -24,8 +24,9 @@ from .read_likelihoods import RegionReads, region_likelihoods
 from .reading.genome import Genome, open_genome
 from .reading.methylation.sample import Sample, open_sample
 from .reading.regions import parse_regions
-from .writing.bed import bed_header
-from .writing.output import is_stream, open_output, require_place, write_beside
+from .writing.formats import FORMATS, files_of, format_of, require_writable
+from .writing.output import Write, is_stream, require_place, write_beside
+from .writing.target import Target
 from .writing.tissue_summary import tissue_summary_json
 from .writing.tissues import tissue_lines
 
@@ -90,16 +91,21 @@ def scan_methylation(
     device: str = "auto",
     batch_size: int | None = None,
     threads: int | None = None,
+    format: str | None = None,
     quiet: bool = False,
     **options,
 ) -> TissueCounts:
     """`genoscan scan --methylation`: write a track of tissues to ``output`` (None: standard output), with a JSON
-    summary beside a file. ``model``: a path or a bundled name; ``options`` are those of `TissueOptions`.
+    summary beside a file. ``model``: a path or a bundled name; ``format``: one of calls (None: what the output's name
+    says, or BED); ``options`` are those of `TissueOptions`.
 
     Raises `GenoscanError`, one line that names the file, where model, genome and sample do not belong together and
     where no read of the sample can be used.
     """
-    settings = TissueOptions(**options)
+    settings, format_ = TissueOptions(**options), format or format_of(output)
+    if FORMATS[format_].levels:
+        raise UsageError(f"--format {format_} holds scores of bases, a track of tissues has calls: leave it out")
+    require_writable(format_)
     path = str(find_model(model))
     if not is_stream(output):
         require_apart([output], [one for one in (genome, path, sample, *regions) if one != "-"])
@@ -111,7 +117,20 @@ def scan_methylation(
         reading = stack.enter_context(open_genome(genome, warn=_warn))
         markers, numbers, within = _places(opened, reading, regions)
         reads = stack.enter_context(closing(open_sample(sample, reading)))
-        counts = _write(opened, reading, reads, markers, numbers, within, output, settings, threads, regions)
+        files_of(output, opened.card, format_)
+        threads = threads or available_threads()
+        parts = region_likelihoods(opened, reading, reads, markers, within, threads)
+        target = Target(output, opened.card, reading.names, reading.lengths, None, _beside(output))
+        thresholds = settings.thresholds(opened.card.calling)
+        with FORMATS[format_].writer(target) as write:
+            counts = _write(target, parts, markers, numbers, thresholds, write)
+            require_reads(reads, counts, markers)
+            reading.require_unchanged()
+        _warn_of_tags(reads)
+        if not is_stream(output):
+            given = {**asdict(settings), "regions": list(regions), "format": format_, "threads": threads}
+            summary = tissue_summary_json(reading, opened, reads, markers, given, thresholds, counts)
+            write_beside(Path(f"{output}.json"), summary)
     if not quiet:
         chosen = f"{opened.device} (auto)" if device == "auto" else opened.device
         say(
@@ -148,33 +167,37 @@ def _overlaps(marker: np.void, within: np.ndarray) -> bool:
     return bool((same & (within["start"] < marker["end"]) & (within["end"] > marker["start"])).any())
 
 
-def _write(model, genome, sample, markers, numbers, within, output, settings, threads, regions) -> TissueCounts:
-    card, counts, started = model.card, TissueCounts(), time.perf_counter()
-    thresholds = settings.thresholds(card.calling)
-    threads = threads or available_threads()
-    parts = counts.watched(region_likelihoods(model, genome, sample, markers, within, threads))
-    found = merged_shares(parts) if markers is None else marker_shares(parts, markers)
-    stale = [] if is_stream(output) else [Path(f"{output}.json")]
-    with open_output(output, None, stale) as write:
-        write(bed_header([column.name for column in COLUMNS]))
-        for regions_found in found:
-            calls = called(regions_found, thresholds)
-            counts.regions += len(regions_found.reads)
-            counts.calls += len(calls.best)
-            counts.called_bases += int((calls.regions.places["end"] - calls.regions.places["start"]).sum())
-            write(tissue_lines(calls, genome.names, card, numbers, thresholds))
-        require_reads(sample, counts, markers)
-        genome.require_unchanged()
+def _beside(output: str | None) -> tuple[Path, ...]:
+    """What lies beside a track and speaks of it."""
+    return () if is_stream(output) else (Path(f"{output}.json"),)
+
+
+def _write(
+    target: Target,
+    parts: Iterable[tuple[RegionReads, int]],
+    markers: np.ndarray | None,
+    numbers: np.ndarray | None,
+    thresholds: TissueThresholds,
+    write: Write,
+) -> TissueCounts:
+    """Call the regions of all parts and write their lines."""
+    counts, started = TissueCounts(), time.perf_counter()
+    watched = counts.watched(parts)
+    for regions in merged_shares(watched) if markers is None else marker_shares(watched, markers):
+        calls = called(regions, thresholds)
+        counts.regions += len(regions.reads)
+        counts.calls += len(calls.best)
+        counts.called_bases += int((calls.regions.places["end"] - calls.regions.places["start"]).sum())
+        if len(calls.best):
+            write(tissue_lines(calls, target.names, target.card, numbers, thresholds))
     counts.seconds = time.perf_counter() - started
+    return counts
+
+
+def _warn_of_tags(sample: Sample) -> None:
     tally = sample.tally
     if tally.unusable_tags:
         _warn(f"{sample.source}: the tags of {tally.unusable_tags:,} reads cannot be used, {tally.first_unusable}")
-    if not is_stream(output):
-        options = {**asdict(settings), "regions": list(regions), "threads": threads}
-        write_beside(
-            Path(f"{output}.json"), tissue_summary_json(genome, model, sample, markers, options, thresholds, counts)
-        )
-    return counts
 
 
 def require_reads(sample: Sample, counts: TissueCounts, markers: np.ndarray | None) -> None:

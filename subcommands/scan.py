@@ -35,7 +35,7 @@ _SCAN_OPTIONS = (
 
 
 _FOR_METHYLATION = ("min_share", "min_evidence", "min_reads")
-_METHYLATION_OPTIONS = ("device", "threads", "batch_size", "threshold", "quiet", *_FOR_METHYLATION)
+_METHYLATION_OPTIONS = ("device", "threads", "batch_size", "threshold", "format", "quiet", *_FOR_METHYLATION)
 
 
 def _require_single(genomes: tuple[str, ...], models: tuple[str, ...], given: set[str]) -> None:

@@ -200,6 +200,24 @@ def test_every_format_tells_the_same(folder):
     assert [row[:5] + row[14:16] for row in lines()] == expected
 
 
+def test_other_formats_hold_the_same(folder):
+    """Every format of calls takes the lines as they are; formats of scores have no place for them."""
+    assert scan().exit_code == 0
+    assert scan(output="out.gff3").exit_code == 0
+    features = (line for line in (folder / "out.gff3").read_text().splitlines() if not line.startswith("#"))
+    first = next(features).split("\t")
+    assert (first[0], *first[3:5]) == ("chr2", "105", "130")
+    assert f"evidence={lines()[0][10]};secondTissue=unmethylated" in first[8]
+    pytest.importorskip("pyarrow")
+    assert scan(output="out.parquet").exit_code == 0
+    import pyarrow.parquet
+
+    table = pyarrow.parquet.read_table(folder / "out.parquet").to_pydict()
+    assert [f"{share:.4f}" for share in table["share"]] == [row[9] for row in lines()]
+    message = refused("--format", "bigwig", output="other.bw", code=2)
+    assert message == "--format bigwig holds scores of bases, a track of tissues has calls: leave it out"
+
+
 @pytest.mark.skipif(not shutil.which("tabix"), reason="no tabix")
 def test_tabix_reads_it(folder):
     assert scan(output="out.bed.gz").exit_code == 0
