@@ -42,8 +42,14 @@ class TissueOptions:
     min_reads: int | None = None
 
     def __post_init__(self):
-        if self.threshold is not None and not 0 <= self.threshold <= 1:  # NaN is not either
-            raise UsageError(f"--threshold {self.threshold}: must be a share of the reads, from 0 to 1")
+        for name in ("threshold", "min_share"):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value <= 1:  # NaN is not either
+                raise UsageError(f"--{name.replace('_', '-')} {value}: must be a share of the reads, from 0 to 1")
+        if self.min_evidence is not None and not self.min_evidence >= 0:
+            raise UsageError(f"--min-evidence {self.min_evidence}: must be 0 or more")
+        if self.min_reads is not None and self.min_reads < 1:
+            raise UsageError(f"--min-reads {self.min_reads}: must be at least 1")
 
     def thresholds(self, calling: Calling) -> TissueThresholds:
         """With the card's where nothing is given; a lower threshold lowers what is listed too."""

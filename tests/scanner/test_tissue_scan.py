@@ -12,7 +12,9 @@ import pytest
 import toys
 from bams import read, write_bam, write_fasta
 
+import genoscan
 from genoscan.scanner.card import Marker, sequence_digest
+from genoscan.scanner.errors import UsageError
 
 SEQUENCE = "TTACGTTCGATTTTCGAACCGGTTTT" * 20  # CpGs at 3, 7, 14 and 19 of each 26
 CONTIGS = {"chr2": SEQUENCE, "chr1": SEQUENCE[:300]}
@@ -297,6 +299,8 @@ def test_another_assembly(folder):
         (["--ray", "auto"], "--ray is not for scans with --methylation"),
         (["--model", "repeats"], "--methylation takes one genome and one model; run it once for each"),
         (["--threshold", "nan"], "--threshold nan: must be a share of the reads, from 0 to 1"),
+        (["--min-share", "nan"], "--min-share nan: must be a share of the reads, from 0 to 1"),
+        (["--min-evidence", "nan"], "--min-evidence nan: must be 0 or more"),
     ],
 )
 def test_options_that_mean_nothing(more, problem):
@@ -312,6 +316,14 @@ def test_models_and_commands_that_do_not_fit(folder):
     result = commands.invoke("scan", "genome.fa", "--model", "gc.onnx", "--min-reads", "2")
     assert "--min-reads is for scans with --methylation" in result.stderr
     assert "is an input of this scan" in refused(output="sample.bam", code=2)
+    assert refused(sample="none.bam") == "none.bam: cannot be read: No such file or directory"
+
+
+def test_from_python(folder):
+    counts = genoscan.scan_methylation("genome.fa", "markers.onnx", "sample.bam", "out.bed", device="cpu", quiet=True)
+    assert (counts.reads, counts.calls, len(lines())) == (4, 2, 2)
+    with pytest.raises(UsageError, match="--min-reads 0: must be at least 1"):
+        genoscan.scan_methylation("genome.fa", "markers.onnx", "sample.bam", str(folder / "x.bed"), min_reads=0)
 
 
 @pytest.mark.usefixtures("folder")

@@ -170,11 +170,14 @@ def open_alignments(path: Path, genome: Genome) -> AlignmentSample:
     Raises GenoscanError, one line that names the file and what to do, where it is truncated, unsorted, without an
     index, empty, of another assembly, or its reads tell nothing of methylation.
     """
-    source = str(path)
-    if path.suffix == ".cram" and not Path(f"{genome.source}.fai").is_file():
-        raise GenoscanError(f"{source}: a CRAM needs the genome's index: samtools faidx {genome.source}")
+    source, reference = str(path), None
+    with path.open("rb") as start:
+        if start.read(4) == b"CRAM":
+            reference = genome.source  # or htslib would look for it on the net
+    if reference is not None and not Path(f"{reference}.fai").is_file():  # or htslib would write one
+        raise GenoscanError(f"{source}: a CRAM needs the genome's index: samtools faidx {reference}")
     with reading(source):
-        file = pysam.AlignmentFile(source, reference_filename=genome.source if path.suffix == ".cram" else None)
+        file = pysam.AlignmentFile(source, reference_filename=reference)
     try:
         _require_index(source, file)
         _require_assembly(source, file, genome)
