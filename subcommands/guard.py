@@ -24,6 +24,7 @@ _EXTRAS = {
     "peft": "train",
     "sklearn": "train",
     "scipy": "train",
+    "matplotlib": "train",
 }
 """Packages that only some commands need, and the extra that brings them."""
 
