@@ -24,6 +24,8 @@ _EXTRAS = {
     "peft": "train",
     "sklearn": "train",
     "scipy": "train",
+    "matplotlib": "train",
+    "pyarrow": "train",
 }
 """Packages that only some commands need, and the extra that brings them."""
 

@@ -9,9 +9,8 @@ import numpy as np
 
 from ...scanner.card import Marker
 from ...scanner.errors import UsageError
-from .card import panel_markers
 from .examples import KnownReads, SimulatedReads
-from .panel import open_panel
+from .panel import open_panel, panel_markers
 from .real_reads import read_table
 from .recipe import TissueRecipe
 from .shards import open_shards
