@@ -81,7 +81,11 @@ def reduced(classes: int) -> Callable[[Tensor, Tensor], Tensor]:
         best = logs.topk(min(3, classes), dim=1)
         right = best.indices == true
         parts = [
-            -logs.gather(1, true)[:, 0], apart.sum(1), right[:, 0].float(), right.any(1).float(), best.values[:, 0].exp()
+            -logs.gather(1, true)[:, 0],
+            apart.sum(1),
+            right[:, 0].float(),
+            right.any(1).float(),
+            best.values[:, 0].exp(),
         ]  # fmt: skip
         return torch.stack(parts, dim=1)
 

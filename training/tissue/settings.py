@@ -22,13 +22,13 @@ class ReadSimulation(Part):
     is else drawn anew, methylated with the probability of its kind of read. Outside of the marker CpGs are methylated
     as ``outside`` says, in every cell type.
 
-    floor: shares of the atlas are moved away from 0 and 1 to [floor, 1 - floor]: an atlas counts so many reads, no more.
+    floor: shares of the atlas are moved from [0, 1] to [floor, 1 - floor]: an atlas counts so many reads, no more.
     levels: share of methylated CpGs in an unmethylated, a methylated and a partially methylated read.
     block: bases over which CpGs agree.
     unconverted: share of unmethylated Cs that are read as methylated; converted: of methylated ones as unmethylated.
     missing: share of CpGs of a read of which nothing is known.
     donors: people whose reads training sees; held_out_donors: others, for validation and test each. A donor's share at
-        a marker comes from a beta distribution about the atlas' share p, with the variance p (1 - p) / (donor_size + 1).
+        a marker is drawn from a beta distribution about the atlas' share p, of variance p (1 - p) / (donor_size + 1).
     length, deviation: bases of fragments of cell-free DNA (167: about a nucleosome with its linker), normal; long_share
         of them have twice the length. shortest: no fragment is shorter.
     read_length, insert, insert_deviation: paired reads: the ends of fragments of about ``insert`` bases are read, so
