@@ -25,6 +25,7 @@ _EXTRAS = {
     "sklearn": "train",
     "scipy": "train",
     "matplotlib": "train",
+    "pyarrow": "train",
 }
 """Packages that only some commands need, and the extra that brings them."""
 

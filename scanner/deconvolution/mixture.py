@@ -32,8 +32,8 @@ def proportions(
     """Maximum-likelihood proportions float64 (classes,), at least 0, of sum 1.
 
     log_likelihoods: (rows, classes), each row up to a constant of its own; counts: how often each row was seen, any
-    numbers from 0 on (None: once). ``start``: proportions to begin from; ``gap``: how far the log-likelihood may stay below
-    its maximum. Without any read, equal shares.
+    numbers from 0 on (None: once). ``start``: proportions to begin from; ``gap``: how far the log-likelihood may stay
+    below its maximum. Without any read, equal shares.
     """
     likelihoods, weights = _prepared(log_likelihoods, counts)
     classes = likelihoods.shape[1]
