@@ -82,7 +82,7 @@ def scan_arrays(
     """
     settings = ScanOptions(**options)
     if settings.format != "bed":
-        raise UsageError("scan() gives calls: leave out format, or use the command line for bedGraph")
+        raise UsageError("scan() gives calls: leave out format, or use the command line for other tracks")
     if threads is not None and threads < 1:
         raise UsageError(f"threads {threads}: must be at least 1")
     workers = ThreadWorkers([open_model(find_model(str(model)), device=device)], threads or available_threads())

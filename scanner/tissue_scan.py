@@ -93,7 +93,7 @@ def scan_methylation(
     settings = TissueOptions(**options)
     path = str(find_model(model))
     if not is_stream(output):
-        require_apart(output, [one for one in (genome, path, sample, *regions) if one != "-"])
+        require_apart([output], [one for one in (genome, path, sample, *regions) if one != "-"])
         require_place(Path(output))
     require_genome(genome)
     opened = open_model(path, device, batch_size)

@@ -25,8 +25,8 @@ _SCAN_OPTIONS = (
                  help="Bases in a unit of work."),
     click.option("--threshold", type=float, help="Lowest peak score of a call [default: the model's]."),
     click.option("--min-length", type=click.IntRange(1), help="Shortest call in bases [default: the model's]."),
-    click.option("--format", "format", type=click.Choice(["bed", "bedgraph"]), default="bed", show_default=True,
-                 help="Calls as BED, or the raw score as bedGraph."),
+    click.option("--format", "format", type=click.Choice(["bed", "bigbed", "gff3", "parquet", "bedgraph", "bigwig"]),
+                 help="Calls (the first four) or raw scores [default: what OUT's ending says, or bed]."),
     click.option("--satellites", metavar="FASTA",
                  help="Units that annotated calls are named by, beside the bundled satellites; a record's name names."),
     click.option("--resume", is_flag=True, help="Go on with an interrupted scan; what is complete stays as it is."),
@@ -61,7 +61,12 @@ def _scan_options(function: Callable) -> Callable:
 @click.argument("genomes", nargs=-1, required=True, metavar="GENOME...")
 @click.option("-m", "--model", "models", multiple=True, required=True, metavar="NAME_OR_PATH",
               help="A bundled model's name or an .onnx file; may be given several times.")  # fmt: skip
-@click.option("-o", "--output", metavar="OUT", help="Track to write; .gz: bgzip with a CSI index [default: stdout].")
+@click.option(
+    "-o",
+    "--output",
+    metavar="OUT",
+    help="Track to write; text that ends in .gz is bgzip with a CSI index [default: stdout].",
+)
 @click.option("--out-dir", metavar="DIR", help="Folder for GENOME.MODEL.bed.gz of several genomes or models.")
 @click.option("--regions", multiple=True, metavar="REGION_OR_BED",
               help="chr1:1,001-2,000 (1-based, inclusive), a contig, or a BED file; repeatable.")  # fmt: skip

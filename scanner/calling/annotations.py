@@ -81,7 +81,7 @@ def columns_of(card: ModelCard) -> tuple[Column, ...]:
 
 
 class Chunk(NamedTuple):
-    """Calls in genome order: a RUN array (levels: a LEVEL array), and what is said of them, if anything is."""
+    """Calls in genome order: a RUN array (levels: a LEVEL array, by channel), and what is said of them, if anything."""
 
     calls: np.ndarray
     annotation: Annotation | None = None
