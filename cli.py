@@ -10,11 +10,8 @@ from .subcommands.check import check
 from .subcommands.data import data
 from .subcommands.deconvolve import deconvolve
 from .subcommands.demo import demo
-<<<<<<< HEAD
 from .subcommands.evaluate import evaluate
-=======
 from .subcommands.explain import explain
->>>>>>> 5ff72d900533687088eab914c3c24961570227d6
 from .subcommands.export import export
 from .subcommands.hub import hub
 from .subcommands.models import models
@@ -23,17 +20,13 @@ from .subcommands.scan import batch, scan
 from .subcommands.train import train
 
 _HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
-_COMMANDS = [scan, batch, deconvolve, models, bench, demo, data, train, evaluate, export, check]
+_COMMANDS = [
+    *(scan, batch, deconvolve, explain, report, hub, models, bench, demo),
+    *(data, train, evaluate, export, check),
+]
 
 
-<<<<<<< HEAD
 @click.group(commands=_COMMANDS, context_settings=_HELP)
-=======
-@click.group(
-    commands=[scan, batch, explain, report, hub, models, bench, demo, data, train, export, check],
-    context_settings=_HELP,
-)
->>>>>>> 5ff72d900533687088eab914c3c24961570227d6
 @click.version_option(__version__, prog_name="genoscan", message="%(prog)s %(version)s")
 def main() -> None:
     """Run neural models over whole genomes and write BED tracks.
