@@ -1,9 +1,9 @@
 """A BERT over k-mers and their methylation: which cell type a sequenced read comes from.
 
-Each token's embedding is the sum of its k-mer's and of its methylation's (dual embedding, as in MethylBERT, Jeong et al.
-2025, https://doi.org/10.1038/s41467-025-55920-z); BERT's encoder follows (Devlin et al. 2019), with the norms before
-the sublayers (Xiong et al. 2020, https://arxiv.org/abs/2002.04745). With ``patch`` above 1 so many tokens become one
-place of the encoder, by a convolution: on a CPU that is as many times faster.
+Each token's embedding is the sum of its k-mer's and of its methylation's (dual embedding, as in MethylBERT, Jeong et
+al. 2025, https://doi.org/10.1038/s41467-025-55920-z); BERT's encoder follows (Devlin et al. 2019), with the norms
+before the sublayers (Xiong et al. 2020, https://arxiv.org/abs/2002.04745). With ``patch`` above 1 so many tokens become
+one place of the encoder, by a convolution: on a CPU that is as many times faster.
 
 The head may be a mixture of softmaxes (Yang et al. 2018, https://arxiv.org/abs/1711.03953): what Bayes' rule gives for
 reads of a few kinds (unmethylated, methylated, partially methylated), whose shares differ among cell types.

@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 from pydantic import ValidationError
 
-from ...scanner.card import Marker, ModelCard, Output, Provenance, sequence_digest
+from ...scanner.card import Marker, ModelCard, Output, Provenance
 from ...scanner.errors import UsageError
 from ..recipe import first_problem
-from .panel import Panel
 from .recipe import TissueRecipe
 
 
@@ -49,18 +48,3 @@ def tissue_card(
         )
     except ValidationError as error:
         raise UsageError(f"recipe {recipe.name}: {first_problem(error, 'card')}") from None
-
-
-def panel_markers(panel: Panel) -> tuple[Marker, ...]:
-    """The panel's markers, with digests of their bases."""
-    atlas = panel.atlas
-    return tuple(
-        Marker(
-            chrom=atlas.chroms[number],
-            start=int(atlas.starts[number]),
-            end=int(atlas.ends[number]),
-            target=atlas.targets[number],
-            digest=sequence_digest(panel.letters(number)),
-        )
-        for number in range(len(atlas.chroms))
-    )
