@@ -18,14 +18,22 @@ class ReadWindows(NamedTuple):
 
     reads: int64 (windows,), the number of the read that a window is of.
     starts: int64 (windows,), a window's first base on the contig; may be negative.
-    begins, ends: int64 (windows,): a window's CpGs are those of its reads from ``begins`` to before ``ends``; at least
-        one.
+    first_sites, end_sites: int64 (windows,): a window's CpGs are the reads' numbers [first, end); at least one.
     """
 
     reads: np.ndarray
     starts: np.ndarray
-    begins: np.ndarray
-    ends: np.ndarray
+    first_sites: np.ndarray
+    end_sites: np.ndarray
+
+    @property
+    def cpgs(self) -> np.ndarray:
+        """int64 (windows,): CpGs that each tells of."""
+        return self.end_sites - self.first_sites
+
+    def take(self, numbers: np.ndarray) -> ReadWindows:
+        """Some of the windows."""
+        return ReadWindows(*(column[numbers] for column in self))
 
 
 def read_windows(reads: MethylationReads, window: int) -> ReadWindows:
@@ -37,27 +45,25 @@ def read_windows(reads: MethylationReads, window: int) -> ReadWindows:
     lengths = reads.ends - reads.starts
     parts = np.maximum(1, -(-lengths // window))
     owners = np.repeat(np.arange(len(parts)), parts)
-    firsts = np.cumsum(parts) - parts
-    numbers = np.arange(len(owners)) - firsts[owners]
-    lefts = reads.starts[owners] + numbers * lengths[owners] // parts[owners]
-    rights = reads.starts[owners] + (numbers + 1) * lengths[owners] // parts[owners]
-    begins, ends = np.empty_like(owners), np.empty_like(owners)
-    _find_sites(reads.offsets, reads.positions, owners, rights, begins, ends)
-    told = begins < ends
-    starts = lefts - (window - (rights - lefts)) // 2
-    return ReadWindows(owners[told], starts[told], begins[told], ends[told])
+    numbers = np.arange(len(owners)) - np.repeat(np.cumsum(parts) - parts, parts)
+    begins = reads.starts[owners] + numbers * lengths[owners] // parts[owners]
+    ends = reads.starts[owners] + (numbers + 1) * lengths[owners] // parts[owners]
+    first_sites, end_sites = np.empty_like(owners), np.empty_like(owners)
+    _find_sites(reads.offsets, reads.positions, owners, ends, first_sites, end_sites)
+    starts = begins - (window - (ends - begins)) // 2
+    return ReadWindows(owners, starts, first_sites, end_sites).take(first_sites < end_sites)
 
 
 @njit(nogil=True, cache=True)
-def _find_sites(offsets, positions, owners, rights, begins, ends):
+def _find_sites(offsets, positions, owners, ends, first_sites, end_sites):
     at = 0
     for part in range(len(owners)):
         owner = owners[part]
         at = max(at, offsets[owner])
-        begins[part] = at
-        while at < offsets[owner + 1] and positions[at] < rights[part]:
+        first_sites[part] = at
+        while at < offsets[owner + 1] and positions[at] < ends[part]:
             at += 1
-        ends[part] = at
+        end_sites[part] = at
 
 
 def marked_windows(genome: Genome, reads: MethylationReads, windows: ReadWindows, window: int) -> np.ndarray:
@@ -76,7 +82,7 @@ def marked_windows(genome: Genome, reads: MethylationReads, windows: ReadWindows
         bases = genome.codes(contig, first, max(first, end))
         _cut(bases, first, windows.starts, some, codes)
     marks = np.array([UNMETHYLATED, METHYLATED], dtype=np.uint8)[reads.states]
-    _mark(reads.positions, marks, windows.starts, windows.begins, windows.ends, codes)
+    _mark(reads.positions, marks, windows.starts, windows.first_sites, windows.end_sites, codes)
     return codes
 
 
@@ -100,9 +106,9 @@ def _cut(bases, first, starts, chosen, codes):
 
 
 @njit(nogil=True, cache=True)
-def _mark(positions, marks, starts, begins, ends, codes):
+def _mark(positions, marks, starts, first_sites, end_sites, codes):
     for row in range(len(starts)):
-        for site in range(begins[row], ends[row]):
+        for site in range(first_sites[row], end_sites[row]):
             at = positions[site] - starts[row]
             if 0 <= at < codes.shape[1] and codes[row, at] == 1:
                 codes[row, at] += marks[site]

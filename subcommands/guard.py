@@ -24,8 +24,9 @@ _EXTRAS = {
     "peft": "train",
     "sklearn": "train",
     "scipy": "train",
-    "matplotlib": "train",
-    "pyarrow": "train",
+    "matplotlib": "plot",
+    "pybigtools": "formats",
+    "pyarrow": "formats",
 }
 """Packages that only some commands need, and the extra that brings them."""
 

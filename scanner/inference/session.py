@@ -36,7 +36,7 @@ _TENSOR_DTYPES = {
 LARGEST_BATCH = 2**26
 """Most bases in a batch: beyond this a batch costs gigabytes and gains nothing."""
 
-_SLOW_ON_CPUS = ("SkipLayerNormFusion", "BiasGeluFusion")
+SLOW_ON_CPUS = ("SkipLayerNormFusion", "BiasGeluFusion")
 """Fusions whose operators were slower than their parts on a CPU: 2 % of a float32 BERT, 13 % of an int8 one."""
 _CPU_TOKENS = 600
 """Tokens in a CPU's batch: with four times as many, which no longer fit into its cache, a BERT was a fifth slower."""
@@ -293,7 +293,7 @@ def _create_session(file: ModelFile, encode: Encoder, engines: Path | None) -> o
             options,
             providers=providers,
             enable_fallback=0,
-            **({"disabled_optimizers": _SLOW_ON_CPUS} if device == "cpu" else {}),
+            **({"disabled_optimizers": SLOW_ON_CPUS} if device == "cpu" else {}),
         )
     except ORT_ERRORS as error:
         raise GenoscanError(f"{path}: ONNX Runtime cannot run the model on {device}: {_first_line(error)}") from None

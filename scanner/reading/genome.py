@@ -107,6 +107,10 @@ class Genome:
             raise KeyError(name)
         return number
 
+    def __contains__(self, name: str) -> bool:
+        """Whether a contig has this name."""
+        return bool(self._table.find([name])[0] >= 0)
+
     def share(self, contigs: np.ndarray) -> GenomePart:
         """What another process needs to read these contigs (int array of their numbers) while the genome is open."""
         numbers = np.unique(contigs)

@@ -11,12 +11,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from ...scanner.card import Calling, Score, Track
-from ...scanner.errors import GenoscanError, UsageError
+from ...scanner.errors import UsageError
 from ..measures.names import measure_names
-from ..recipe import Part, bundled_recipes, bundled_text, first_problem
+from ..recipe import Part, checked_recipe, parse_table, recipe_source
 from .networks import NetSettings
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
@@ -279,20 +279,8 @@ def load_sequence_recipe(source: str | Path, changes: Sequence[str] = ()) -> Seq
 
 def read_recipe_table(source: str | Path) -> tuple[dict[str, Any], Path]:
     """A recipe's TOML as it stands, and the folder that its paths are relative to."""
-    if str(source) in bundled_recipes():
-        text, base = bundled_text(str(source)), Path()
-    elif Path(source).is_file():
-        try:
-            text, base = Path(source).read_text(encoding="utf-8"), Path(source).parent
-        except (OSError, UnicodeDecodeError) as error:
-            raise GenoscanError(f"{source}: cannot be read as a recipe: {error}") from None
-    else:
-        known = ", ".join(bundled_recipes())
-        raise UsageError(f"{source}: no such recipe file, and the bundled recipes are {known}")
-    try:
-        return tomllib.loads(text), base
-    except tomllib.TOMLDecodeError as error:
-        raise GenoscanError(f"{source}: not a TOML file: {error}") from None
+    text, base = recipe_source(source)
+    return parse_table(text, str(source)), base
 
 
 def resolve_paths(table: dict[str, Any], base: Path, paths: Mapping[str, Sequence[str]] = _PATHS) -> None:
@@ -327,11 +315,3 @@ def _apply_change(table: dict[str, Any], change: str) -> None:
     if place.strip() in _CHOICES and table.get(field) != value:
         table.clear()  # the other fields are of what was chosen before
     table[field] = value
-
-
-def checked_recipe(table: dict[str, Any], source: str, shape: type[Part]) -> Any:
-    """The recipe of a table; `GenoscanError` names ``source`` and the first field that is wrong."""
-    try:
-        return shape.model_validate(table)
-    except ValidationError as error:
-        raise GenoscanError(f"{source}: wrong recipe: {first_problem(error)}") from None

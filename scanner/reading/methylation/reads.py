@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -68,3 +69,22 @@ def joined(parts: Sequence[MethylationReads]) -> MethylationReads:
         np.concatenate([part.states for part in parts]),
         np.concatenate([part.counts for part in parts]),
     )
+
+
+@dataclass
+class Tally:
+    """What became of a sample's records as they were read; those read twice, as regions may ask, count twice.
+
+    records: in the whole file, where it is known. looked_at: those that overlap with what was asked for. low_quality:
+    of these, left out for their mapping quality or their flags. without_calls: tell nothing of methylation.
+    unusable_tags: their tags cannot be about their letters; ``first_unusable`` says which was the first, and why.
+    without_cpg: reads on no CpG whose methylation they tell.
+    """
+
+    records: int | None = None
+    looked_at: int = 0
+    low_quality: int = 0
+    without_calls: int = 0
+    unusable_tags: int = 0
+    without_cpg: int = 0
+    first_unusable: str = ""
