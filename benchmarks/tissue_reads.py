@@ -10,8 +10,8 @@ marker's reads come from its target. The model stands beside the exact posterior
 (UXM's: unmethylated, methylated, mixed) at its marker, counted on 400,000 reads, and chance.
 
 Real: a table of MethylBERT's reads (two samples, ten regions). Regions are held out two by two, in five folds; one more
-chooses the epoch. The same small network sees bases and methylation (from random weights, and from an encoder pretrained
-on simulated reads without labels), or one of them alone. Beside them: the mean methylation of a read.
+chooses the epoch. The same small network sees bases and methylation (from random weights, and from an encoder
+pretrained on simulated reads without labels), or one of them alone. Beside them: the mean methylation of a read.
 Work is kept in --work: the same command goes on.
 """
 
