@@ -8,7 +8,9 @@ from . import __version__
 from .subcommands.bench import bench
 from .subcommands.check import check
 from .subcommands.data import data
+from .subcommands.deconvolve import deconvolve
 from .subcommands.demo import demo
+from .subcommands.evaluate import evaluate
 from .subcommands.explain import explain
 from .subcommands.export import export
 from .subcommands.hub import hub
@@ -18,12 +20,13 @@ from .subcommands.scan import batch, scan
 from .subcommands.train import train
 
 _HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
+_COMMANDS = [
+    *(scan, batch, deconvolve, explain, report, hub, models, bench, demo),
+    *(data, train, evaluate, export, check),
+]
 
 
-@click.group(
-    commands=[scan, batch, explain, report, hub, models, bench, demo, data, train, export, check],
-    context_settings=_HELP,
-)
+@click.group(commands=_COMMANDS, context_settings=_HELP)
 @click.version_option(__version__, prog_name="genoscan", message="%(prog)s %(version)s")
 def main() -> None:
     """Run neural models over whole genomes and write BED tracks.
