@@ -4,8 +4,8 @@
       --out benchmarks/results/promoters_starts.json
 
 A start is the first base of an mRNA of the GFF3 on its strand; a call is near one when its summit is at most `NEAR`
-bases from it, on the same strand. By chance that is so of as many calls as there are places near starts. Annotated starts
-are often tens of bases off, and a promoter that an assay finds strong need not be one of an annotated gene.
+bases from it, on the same strand. By chance that is so of as many calls as there are places near starts. Annotated
+starts are often tens of bases off, and a promoter that an assay finds strong need not be one of an annotated gene.
 """
 
 from __future__ import annotations
