@@ -11,14 +11,19 @@ from .subcommands.data import data
 from .subcommands.demo import demo
 from .subcommands.explain import explain
 from .subcommands.export import export
+from .subcommands.hub import hub
 from .subcommands.models import models
+from .subcommands.report import report
 from .subcommands.scan import batch, scan
 from .subcommands.train import train
 
 _HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
 
-@click.group(commands=[scan, batch, explain, models, bench, demo, data, train, export, check], context_settings=_HELP)
+@click.group(
+    commands=[scan, batch, explain, report, hub, models, bench, demo, data, train, export, check],
+    context_settings=_HELP,
+)
 @click.version_option(__version__, prog_name="genoscan", message="%(prog)s %(version)s")
 def main() -> None:
     """Run neural models over whole genomes and write BED tracks.

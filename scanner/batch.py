@@ -13,7 +13,7 @@ from pathlib import Path
 from .card import ModelCard
 from .catalogue import find_model
 from .errors import GenoscanError, OutputError, UsageError, WorkersLost
-from .options import ScanOptions, only_channel, require_annotations
+from .options import ScanOptions, require_annotations, require_no_methylation
 from .progress import progress_bar, readable_bases, say, wants_bar
 from .reading.genome import same_genome
 from .resume import discard_store, identity_of
@@ -22,6 +22,7 @@ from .staffing import Staff, hire
 from .temporary import sweep
 from .tracks import Counts, write_tracks
 from .workers import Workers
+from .writing.formats import FORMATS, files_of, format_of, require_writable
 from .writing.output import is_stream, require_place
 from .writing.table import SummaryRow, write_table
 
@@ -47,14 +48,16 @@ def genome_stem(source: str) -> str:
     return name
 
 
-def plan_single(sample: Sample, output: str | None, others: Sequence[str] = ()) -> Job:
+def plan_single(sample: Sample, card: ModelCard, output: str | None, format_: str, others: Sequence[str] = ()) -> Job:
     """The job of one genome and one model with its track at ``output``. Nothing is scanned when an input would be
     lost (``others``: those besides the sample's), or there is no place for the track."""
+    files = files_of(output, card, format_)
     if is_stream(output):
         return Job(sample.name, sample.genome, (0,), sample.regions, (output,))
     folder = f"{output}.pieces"
-    _require_apart(output, [*_inputs(sample), *others])
-    require_place(Path(output))
+    require_apart([output, *files], [*_inputs(sample), *others])
+    for path in files:
+        require_place(Path(path))
     return Job(sample.name, sample.genome, (0,), sample.regions, (output,), folder)
 
 
@@ -71,18 +74,20 @@ def plan_folder(
 
     Nothing is scanned when a file would be lost: when two tracks share one, or one is an input.
     """
-    ending = "bed" if format_ == "bed" else "bedgraph"
+    ending = FORMATS[format_].endings[0]
     planned: set[str] = set()
     jobs = []
     for sample in samples:
         numbers = tuple(paths[path] for path in sample.models)
-        outputs = tuple(os.path.join(out_dir, f"{sample.name}.{cards[one].name}.{ending}.gz") for one in numbers)
-        for path in outputs:
-            if path in planned:
-                raise UsageError(f"{path}: two of the genomes or models would be written here; name them apart")
-            planned.add(path)
-            _require_apart(path, [*_inputs(sample), *others])
-        _require_apart(os.path.join(out_dir, SUMMARY), [*_inputs(sample), *others])
+        outputs = tuple(os.path.join(out_dir, f"{sample.name}.{cards[one].name}{ending}") for one in numbers)
+        for output, one in zip(outputs, numbers, strict=True):
+            files = list(files_of(output, cards[one], format_))
+            for path in dict.fromkeys([output, *files]):
+                if path in planned:
+                    raise UsageError(f"{path}: two of the genomes or models would be written here; name them apart")
+                planned.add(path)
+            require_apart([output, *files], [*_inputs(sample), *others])
+        require_apart([os.path.join(out_dir, SUMMARY)], [*_inputs(sample), *others])
         folder = os.path.join(out_dir, f"{sample.name}.pieces")
         jobs.append(Job(sample.name, sample.genome, numbers, sample.regions, outputs, folder))
     try:
@@ -98,9 +103,9 @@ def _inputs(sample: Sample) -> list[str]:
     return [one for one in (sample.genome, *sample.models, *sample.regions) if one != "-"]
 
 
-def _require_apart(output: str, inputs: Sequence[str]) -> None:
-    """`UsageError` where writing the track or what lies beside it would replace an input."""
-    for written in (output, f"{output}.json", f"{output}.csi"):
+def require_apart(outputs: Sequence[str], inputs: Sequence[str]) -> None:
+    """`UsageError` where writing the files of a track or what lies beside them would replace an input."""
+    for written in (f"{output}{ending}" for output in outputs for ending in ("", ".json", ".csi")):
         for one in inputs:
             try:
                 same = os.path.samefile(written, one)
@@ -146,7 +151,8 @@ def scan_samples(
 
     Errors as for `run_jobs`; and before anything is scanned for what cannot work.
     """
-    settings = ScanOptions(**options)
+    settings = ScanOptions(**{**options, "format": options.get("format") or format_of(output)})
+    require_writable(settings.format)
     paths = {name: str(find_model(name)) for name in dict.fromkeys(name for one in samples for name in one.models)}
     samples = [replace(one, models=tuple(paths[name] for name in one.models)) for one in samples]
     numbers = {path: number for number, path in enumerate(dict.fromkeys(paths.values()))}
@@ -154,13 +160,11 @@ def scan_samples(
     staff = Staff(workers, address, threads, gpus_per_worker)
     with hire(list(numbers), device, batch_size, staff, _warn) as crew:
         cards = [model.card for model in crew.models]
-        if settings.format == "bedgraph":
-            for card in cards:
-                only_channel(card)
+        require_no_methylation(cards)
         require_annotations(cards, settings)
         others = [one for one in (sheet, settings.satellites) if one is not None]
         if out_dir is None:
-            jobs = [plan_single(samples[0], output, others)]
+            jobs = [plan_single(samples[0], cards[0], output, settings.format, others)]
         else:
             jobs = plan_folder(samples, numbers, cards, out_dir, settings.format, others)
         table = None if out_dir is None else Path(out_dir) / SUMMARY
@@ -280,7 +284,7 @@ def _done_before(job: Job, workers: Workers, options: ScanOptions) -> list[Summa
     rows = []
     for number, output in zip(job.models, job.outputs, strict=True):
         model = workers.models[number]
-        if is_stream(output) or not os.path.exists(output):
+        if is_stream(output) or not all(map(os.path.exists, files_of(output, model.card, options.format))):
             return None
         try:
             summary = json.loads(Path(f"{output}.json").read_text(encoding="utf-8"))
@@ -315,7 +319,7 @@ def _scan_one(opened: OpenJob, results: Iterator, workers: Workers, quiet: bool,
 def summary_line(opened: OpenJob, model: str, device: str, workers: str, counts: Counts) -> str:
     """One line on what was scanned, where, how much was found and how fast."""
     found = f"{counts.calls:,} calls, {readable_bases(counts.called_bases)}"
-    if opened.options.format == "bedgraph":
+    if opened.options.levels:
         found = f"{counts.calls:,} levels"
     resumed = f" ({readable_bases(counts.resumed)} of them before)" if counts.resumed else ""
     return (

@@ -7,15 +7,14 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from .calling.annotations import Annotator
-from .calling.channels import Channel, channels_of
 from .calling.intervals import Thresholds
 from .calling.satellites import Satellites, load_satellites
 from .card import ModelCard
 from .errors import UsageError
 from .inference.stitch import LARGEST_SCORE
+from .writing.formats import FORMATS
 
 DEFAULT_TILE = 2**18
-FORMATS = ("bed", "bedgraph")
 LEAST_CONFIDENCE, MOST_CONFIDENCE = 0.5, 0.99
 """A threshold between these is also how sure the borders of annotated calls are."""
 
@@ -40,8 +39,13 @@ class ScanOptions:
                 raise UsageError(f"--{name.replace('_', '-')} {value}: must be at least 1")
         if self.threshold is not None and not abs(self.threshold) <= LARGEST_SCORE:  # NaN is not either
             raise UsageError(f"--threshold {self.threshold}: must be a number within +-{LARGEST_SCORE:,.0f}")
-        if self.satellites is not None and self.format != "bed":
+        if self.satellites is not None and self.levels:
             raise UsageError(f"--satellites {self.satellites}: {self.format} has no names of calls; use --format bed")
+
+    @property
+    def levels(self) -> bool:
+        """Whether the track holds raw scores, not calls."""
+        return FORMATS[self.format].levels
 
     @cached_property
     def library(self) -> Satellites:
@@ -59,7 +63,7 @@ def thresholds_of(card: ModelCard, options: ScanOptions) -> Thresholds:
 
 def annotator_of(card: ModelCard, options: ScanOptions) -> Annotator | None:
     """Who annotates the model's calls; None where nothing is said of them. Errors as `load_satellites`."""
-    if card.calling.annotation is None or options.format != "bed":
+    if card.calling.annotation is None or options.levels:
         return None
     threshold = card.calling.threshold if options.threshold is None else options.threshold
     confidence = min(max(threshold, LEAST_CONFIDENCE), MOST_CONFIDENCE)
@@ -75,10 +79,18 @@ def require_annotations(cards: Sequence[ModelCard], options: ScanOptions) -> Non
         )
 
 
-def only_channel(card: ModelCard) -> Channel:
-    """The model's channel, for formats that hold one score a base."""
-    channels = channels_of(card)
-    if len(channels) > 1:
-        listed = ", ".join(f"{channel.name} ({channel.strand})" for channel in channels)
-        raise UsageError(f"--format bedgraph holds one score a base, but {card.name} gives {listed}; use bed")
-    return channels[0]
+def require_methylation(card: ModelCard, path: str) -> None:
+    """`UsageError` for a model that does not read methylation."""
+    if card.task != "read-classification":
+        raise UsageError(
+            f"{path}: model {card.name} reads no methylation: leave out --methylation, or give another model"
+        )
+
+
+def require_no_methylation(cards: Sequence[ModelCard]) -> None:
+    """`UsageError` for a model that needs a sample's reads besides the genome."""
+    for card in cards:
+        if card.task == "read-classification":
+            raise UsageError(
+                f"model {card.name} classifies reads: name a sample with --methylation (BAM, CRAM, .pat or bedMethyl)"
+            )

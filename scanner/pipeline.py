@@ -14,7 +14,7 @@ import numpy as np
 
 from .calling.channels import STRANDS, channels_of
 from .calling.intervals import RUN, find_runs, in_genome_order
-from .calling.levels import LEVEL, find_levels
+from .calling.levels import LEVEL, find_levels, merge_levels
 from .calling.peaks import bin_dtype, find_bins
 from .card import ModelCard
 from .encoding.nucleotides import reverse_complement
@@ -29,7 +29,7 @@ from .reading.tiles import Bins, Tile, Windows, windows_of
 class Found(NamedTuple):
     """What a model finds in a tile.
 
-    found: RUN or LEVEL array, or one of bins (`peaks.bin_dtype`), in genome order.
+    found: RUN array, or one of bins (`peaks.bin_dtype`), in genome order; or LEVEL array, by channel.
     windows, skipped: how many the model has read, and how many it was spared as they hold too many N, or more tokens
         than it can read. One that scores bases on both sides of a cut counts in the tile before the cut, so that sums
         do not depend on the tiles.
@@ -71,13 +71,18 @@ def tile_bins(model: Model, tile: Tile, sequence: TileSequence, lowest: int, sto
 
 
 def tile_levels(model: Model, tile: Tile, sequence: TileSequence, stop: threading.Event) -> Found:
-    """The tile's levels of the raw score of the model's only channel; raises Interrupted once ``stop`` is set."""
-    (channel,) = channels_of(model.card)
+    """The tile's levels of the raw score of each channel; raises Interrupted once ``stop`` is set."""
+    channels = channels_of(model.card)
 
-    def found(scores: np.ndarray, backward: bool, bins: Bins) -> list[np.ndarray]:  # noqa: ARG001 (as above)
-        return [find_levels(scores[channel.output], bins)]
+    def found(scores: np.ndarray, backward: bool, bins: Bins) -> list[np.ndarray]:
+        return [
+            find_levels(scores[channel.output], bins, number)
+            for number, channel in enumerate(channels)
+            if channel.backward == backward
+        ]
 
-    return _scan(model, tile, sequence, found, LEVEL, stop)
+    result = _scan(model, tile, sequence, found, LEVEL, stop)
+    return result._replace(found=merge_levels(result.found))
 
 
 def _scan(

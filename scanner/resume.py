@@ -40,7 +40,9 @@ from .writing.summary import package_versions
 MANIFEST = "manifest.json"
 LOCK = "lock"
 _PIECE_NAME = re.compile(r"(\d{8,})-(\d{8,})\.piece")
-_OURS = re.compile(rf"{LOCK}|{re.escape(MANIFEST)}|{_PIECE_NAME.pattern}|.*\.partial(\.csi)?", re.DOTALL)
+_OURS = re.compile(
+    rf"{LOCK}|{re.escape(MANIFEST)}|{_PIECE_NAME.pattern}|.*\.partial(\.csi|\.lines|\.bb|\.bw)?", re.DOTALL
+)
 _DECISIVE = ("genoscan", "onnxruntime", "onnxruntime-gpu")
 _CHECK_SUM = 16
 _SIGNED = (np.int8, np.int16, np.int32, np.int64)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .card import ModelCard
-from .errors import GenoscanError, OutputError, WorkersLost
+from .errors import GenoscanError, OutputError, WorkersLost, one_line
 from .options import ScanOptions, annotator_of, thresholds_of
 from .pieces import Finished, Pace, Piece, PieceResult, Search, cut_pieces
 from .reading.genome import Genome, Warn, open_genome, warn_of_genome
@@ -22,6 +22,7 @@ from .reading.regions import parse_regions
 from .reading.tiles import INTERVAL, cut_tiles, tile_size_for
 from .resume import Identity, PieceStore, identity_of, open_store
 from .workers import Workers, ordered_map
+from .writing.bed import BED_LETTERS, LONGEST_BED_NAME
 
 TILES_PER_SLOT = 8
 
@@ -117,6 +118,8 @@ def open_job(job: Job, workers: Workers, options: ScanOptions, run: Run = Run())
 def prepare(job: Job, genome: Genome, workers: Workers, options: ScanOptions, run: Run = Run()) -> OpenJob:  # noqa: B008
     """As `open_job`, for a genome that is open and stays open when the job is closed."""
     models = [workers.models[number] for number in job.models]
+    if job.outputs:
+        _warn_of_names(genome, run.warn)
     intervals = intervals_of(genome, job.regions)
     bases = int((intervals["end"] - intervals["start"]).sum())
     # A small genome in tiles of the usual size would leave workers without work.
@@ -140,8 +143,15 @@ def prepare(job: Job, genome: Genome, workers: Workers, options: ScanOptions, ru
     return opened
 
 
+def _warn_of_names(genome: Genome, warn: Warn) -> None:
+    """BED v1 allows fewer letters in the names of contigs than genomes have, and nearly all readers take more."""
+    odd = genome.names.first_beyond(BED_LETTERS, LONGEST_BED_NAME)
+    if odd is not None:
+        warn(f"{genome.source}: contig '{one_line(odd)}': BED v1 allows letters, digits and _ in names; kept as it is")
+
+
 def _search(number: int, card: ModelCard, options: ScanOptions) -> Search:
-    if options.format == "bedgraph":
+    if options.levels:
         return Search(number, None)
     return Search(number, thresholds_of(card, options), annotator_of(card, options))
 

@@ -10,21 +10,23 @@ from pathlib import Path
 
 import numpy as np
 
-from .calling.annotations import Chunk, columns_of
-from .calling.channels import channels_of
+from .calling.annotations import Chunk
+from .calling.channels import Channel, channels_of
 from .calling.intervals import RUN, Caller, Thresholds
-from .calling.levels import Leveller
+from .calling.levels import LEVEL, Leveller
 from .calling.peaks import PeakCaller
 from .calling.repeats import Annotation
 from .card import ModelCard
 from .pieces import PieceResult
 from .schedule import OpenJob, job_results
 from .workers import Workers
-from .writing.bed import annotated_lines, bed_header, bed_lines
+from .writing.bed import annotated_lines, bed_lines
 from .writing.bedgraph import bedgraph_lines
-from .writing.output import is_stream, open_output, write_beside
+from .writing.formats import FORMATS, files_of
+from .writing.output import Write, is_stream, write_beside
 from .writing.peaks import peak_lines
 from .writing.summary import summary_json
+from .writing.target import Target
 
 OnBases = Callable[[int], None]
 """Hears how many bases have just been finished."""
@@ -34,7 +36,7 @@ OnBases = Callable[[int], None]
 class Counts:
     """What scanning one genome with one model came to; ``seconds`` is wall time, ``resumed`` bases of earlier runs.
     ``calls`` are the lines of the track: segments, where calls are annotated. ``called_bases`` counts a base once,
-    however many calls (on two strands, of several outputs) it lies in."""
+    however many calls (on two strands, of several outputs) it lies in; of levels, those of the first channel."""
 
     bases: int = 0
     windows: int = 0
@@ -54,10 +56,11 @@ class Counts:
         self.seconds = time.perf_counter() - self.started
 
     def add_calls(self, calls: np.ndarray) -> None:
-        """Count calls (RUN or LEVEL array) that come after those before in genome order."""
+        """Count calls (RUN array in genome order, or LEVEL array by channel) that come after those before."""
+        self.calls += len(calls)
+        calls = calls[calls["channel"] == 0] if calls.dtype == LEVEL else calls
         if not len(calls):
             return
-        self.calls += len(calls)
         # Contigs one after the other, each as long as the longest, so that ends of one cannot reach into the next.
         contig, reached = self._reach
         contigs = np.cumsum(np.diff(calls["contig"], prepend=contig) != 0, dtype=np.int64)
@@ -138,7 +141,8 @@ def write_tracks(opened: OpenJob, workers: Workers, results: Iterator[PieceResul
     for model, output, count in zip(models, job.outputs, counts, strict=True):
         count.seconds = time.perf_counter() - count.started
         if not is_stream(output):
-            write_beside(Path(f"{output}.json"), summary_json(opened, model, workers, count), folder)
+            files = files_of(output, model.card, opened.options.format)
+            write_beside(Path(f"{output}.json"), summary_json(opened, model, workers, count, files), folder)
     if opened.store is not None:
         opened.store.remove()
     return counts
@@ -146,28 +150,33 @@ def write_tracks(opened: OpenJob, workers: Workers, results: Iterator[PieceResul
 
 @contextmanager
 def _track(opened: OpenJob, number: int, output: str | None) -> Iterator[Callable[[Chunk], None]]:
-    """A function that appends the chunks of one of the job's searches to the track at ``output``."""
+    """A function that appends the chunks of one of the job's searches to the track at ``output``, in all its files."""
+    genome, card, format_ = opened.genome, opened.cards[number], opened.options.format
     folder = opened.store.folder if opened.store is not None else None
-    lines = lines_of(opened, number)
-    with open_output(output, folder, [] if is_stream(output) else [Path(f"{output}.json")]) as write_bytes:
-        if opened.options.format == "bed":
-            write_bytes(bed_header([column.name for column in columns_of(opened.cards[number])]))
+    stale = () if is_stream(output) else (Path(f"{output}.json"),)
+    with ExitStack() as stack:
+        writes: list[tuple[Write, Callable[[Chunk], bytes]]] = []
+        for path, channel in files_of(output, card, format_).items():
+            target = Target(path, card, genome.names, genome.lengths, folder, stale)
+            write = stack.enter_context(FORMATS[format_].writer(target))
+            writes.append((write, lines_of(opened, number, channel)))
 
-        def write(chunk: Chunk) -> None:
+        def write_chunk(chunk: Chunk) -> None:
             if len(chunk.calls):
-                write_bytes(lines(chunk))
+                for write, lines in writes:
+                    write(lines(chunk))
 
-        yield write
+        yield write_chunk
 
 
-def lines_of(opened: OpenJob, number: int) -> Callable[[Chunk], bytes]:
-    """What turns the chunks of one of a job's searches into the lines of its track."""
+def lines_of(opened: OpenJob, number: int, channel: Channel | None = None) -> Callable[[Chunk], bytes]:
+    """What turns the chunks of one of a job's searches into lines: of BED, or of the bedGraph of a channel."""
     names, card, annotator = opened.genome.names, opened.cards[number], opened.searches[number].annotator
     channels, score_range = channels_of(card), card.track.score_range
 
     def lines(chunk: Chunk) -> bytes:
-        if opened.options.format == "bedgraph":
-            return bedgraph_lines(chunk.calls, names)
+        if channel is not None:
+            return bedgraph_lines(chunk.calls[chunk.calls["channel"] == channels.index(channel)], names)
         if card.calling.prominence is not None:
             return peak_lines(chunk.calls, names, channels, card)
         if annotator is None:

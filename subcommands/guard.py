@@ -25,6 +25,8 @@ _EXTRAS = {
     "sklearn": "train",
     "scipy": "train",
     "matplotlib": "plot",
+    "pybigtools": "formats",
+    "pyarrow": "formats",
 }
 """Packages that only some commands need, and the extra that brings them."""
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import click
+from click.core import ParameterSource
 
+from ..scanner.errors import UsageError
 from .guard import guarded
 from .options import batch_size_option, device_option
 
@@ -23,13 +25,30 @@ _SCAN_OPTIONS = (
                  help="Bases in a unit of work."),
     click.option("--threshold", type=float, help="Lowest peak score of a call [default: the model's]."),
     click.option("--min-length", type=click.IntRange(1), help="Shortest call in bases [default: the model's]."),
-    click.option("--format", "format", type=click.Choice(["bed", "bedgraph"]), default="bed", show_default=True,
-                 help="Calls as BED, or the raw score as bedGraph."),
+    click.option("--format", "format", type=click.Choice(["bed", "bigbed", "gff3", "parquet", "bedgraph", "bigwig"]),
+                 help="Calls (the first four) or raw scores [default: what OUT's ending says, or bed]."),
     click.option("--satellites", metavar="FASTA",
                  help="Units that annotated calls are named by, beside the bundled satellites; a record's name names."),
     click.option("--resume", is_flag=True, help="Go on with an interrupted scan; what is complete stays as it is."),
     click.option("-q", "--quiet", is_flag=True, help="No progress, no summary; warnings and errors only."),
 )  # fmt: skip
+
+
+_METHYLATION_OPTIONS = ("device", "threads", "batch_size", "threshold", "min_probability", "min_reads", "quiet")
+
+
+def _require_single(genomes: tuple[str, ...], models: tuple[str, ...], given: set[str]) -> None:
+    """`UsageError` for what a scan with --methylation does not do."""
+    if len(genomes) > 1 or len(models) > 1:
+        raise UsageError("--methylation takes one genome and one model; run it once for each")
+    _require_none(given - {"genomes", "models", "output", "regions", "sample", *_METHYLATION_OPTIONS},
+                  "is not for scans with --methylation")  # fmt: skip
+
+
+def _require_none(options: set[str], problem: str) -> None:
+    """`UsageError` for the first of some options."""
+    for name in sorted(options):
+        raise UsageError(f"{'--ray' if name == 'address' else '--' + name.replace('_', '-')} {problem}")
 
 
 def _scan_options(function: Callable) -> Callable:
@@ -42,14 +61,27 @@ def _scan_options(function: Callable) -> Callable:
 @click.argument("genomes", nargs=-1, required=True, metavar="GENOME...")
 @click.option("-m", "--model", "models", multiple=True, required=True, metavar="NAME_OR_PATH",
               help="A bundled model's name or an .onnx file; may be given several times.")  # fmt: skip
-@click.option("-o", "--output", metavar="OUT", help="Track to write; .gz: bgzip with a CSI index [default: stdout].")
+@click.option(
+    "-o",
+    "--output",
+    metavar="OUT",
+    help="Track to write; text that ends in .gz is bgzip with a CSI index [default: stdout].",
+)
 @click.option("--out-dir", metavar="DIR", help="Folder for GENOME.MODEL.bed.gz of several genomes or models.")
 @click.option("--regions", multiple=True, metavar="REGION_OR_BED",
               help="chr1:1,001-2,000 (1-based, inclusive), a contig, or a BED file; repeatable.")  # fmt: skip
+@click.option("--methylation", "sample", metavar="SAMPLE",
+              help="A sample's reads, for a model of tissues: BAM or CRAM, .pat, bedMethyl.")  # fmt: skip
+@click.option("--min-probability", type=click.FloatRange(0, 1),
+              help="With --methylation: tissues that are listed with a call [default: the model's].")  # fmt: skip
+@click.option("--min-reads", type=click.IntRange(1),
+              help="With --methylation: fewest reads of a call [default: the model's].")  # fmt: skip
 @_scan_options
+@click.pass_context
 @guarded
-def scan(genomes, models, output, out_dir, regions, **options):
-    """Scan genomes (FASTA, plain, bgzip or gzip; - for stdin) with models and write tracks.
+def scan(context, genomes, models, output, out_dir, regions, sample, **options):
+    """Scan genomes (FASTA, plain, bgzip or gzip; - for stdin) with models and write tracks. With --methylation, a
+    sample's reads: which tissues they come from.
 
     \b
     Examples:
@@ -57,7 +89,19 @@ def scan(genomes, models, output, out_dir, regions, **options):
       genoscan scan genome.fa.gz --model repeats -o repeats.bed.gz --regions chr1:1,001-2,000
       genoscan scan a.fa b.fa --model repeats --model my.onnx --out-dir tracks/ --resume
       genoscan scan genome.fa --model repeats --satellites my_satellites.fa -o repeats.bed.gz
+      genoscan scan hg38.fa --model tissue.onnx --methylation cfdna.bam -o tissue.bed.gz
     """
+    given = {name for name in context.params if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
+    if sample is not None:
+        _require_single(genomes, models, given)
+        from ..scanner.tissue_scan import scan_methylation
+
+        taken = {name: options[name] for name in _METHYLATION_OPTIONS}
+        scan_methylation(genomes[0], models[0], sample, output, regions=regions, **taken)
+        return
+    _require_none(given & {"min_probability", "min_reads"}, "is for scans with --methylation")
+    for name in ("min_probability", "min_reads"):
+        options.pop(name)
     from ..scanner.batch import Sample, genome_stem, scan_samples
 
     samples = [Sample(genome_stem(genome), genome, models, regions) for genome in genomes]

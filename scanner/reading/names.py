@@ -37,6 +37,15 @@ class Names(Sequence[str]):
     def __len__(self) -> int:
         return len(self._bounds) - 1
 
+    def first_beyond(self, letters: bytes, longest: int) -> str | None:
+        """The first name with other letters than these, or with more than ``longest`` bytes; None if there is none."""
+        odd = np.ones(256, dtype=bool)
+        odd[np.frombuffer(letters, dtype=np.uint8)] = False
+        where = odd[np.frombuffer(self._text, dtype=np.uint8)]
+        numbers = np.searchsorted(self._bounds, np.flatnonzero(where)[:1], side="right") - 1
+        numbers = [*numbers.tolist(), *np.flatnonzero(self.sizes > longest)[:1].tolist()]
+        return self[min(numbers)] if numbers else None
+
     @overload
     def __getitem__(self, number: int) -> str: ...
     @overload

@@ -7,19 +7,34 @@ of call adds follow the strand, named in the header.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import string
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 
-from ..calling.annotations import Annotator
+from ..calling.annotations import Annotator, columns_of
 from ..calling.channels import Channel
 from ..calling.repeats import Annotation
 from ..inference.stitch import SCORE_UNIT
 from .digits import MOST_DIGITS, put_bytes, put_decimal, put_integer
+from .output import Write, open_output
+from .target import Target
 
+BED_LETTERS = (string.ascii_letters + string.digits + "_").encode()
+LONGEST_BED_NAME = 255
+"""What BED v1 allows in the name of a contig, and how many of it."""
 COLUMNS = ("chrom", "start", "end", "name", "score", "strand")
+
+
+@contextmanager
+def write_bed(target: Target) -> Iterator[Write]:
+    """A `Writer`: the lines as they are, under a header."""
+    with open_output(target.path, target.folder, target.stale) as write_bytes:
+        write_bytes(bed_header([column.name for column in columns_of(target.card)]))
+        yield write_bytes
 
 
 def bed_header(more: Sequence[str] = ()) -> bytes:

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 from numba import njit
 
 from ..inference.stitch import SCORE_UNIT
 from .digits import MOST_DIGITS, put_bytes, put_integer
+from .output import Write, open_output
+from .target import Target
 
 _DIGITS = len(str(SCORE_UNIT)) - 1
+
+
+@contextmanager
+def write_bedgraph(target: Target) -> Iterator[Write]:
+    """A `Writer`: the lines as they are."""
+    with open_output(target.path, target.folder, target.stale) as write_bytes:
+        yield write_bytes
 
 
 @njit(nogil=True, cache=True)

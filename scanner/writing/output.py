@@ -23,60 +23,88 @@ Write = Callable[[bytes], None]
 
 
 @contextmanager
-def open_output(path: str | None, folder: Path | None = None, stale: Sequence[Path] = ()) -> Iterator[Write]:
+def open_output(
+    path: str | None, folder: Path | None = None, stale: Sequence[Path] = (), preset: str = "bed"
+) -> Iterator[Write]:
     """A function that appends bytes to the output at ``path`` (None or '-': standard output).
 
-    '.gz' paths become bgzip with ``path.csi`` beside them. The file grows in ``folder``, which must be on the same file
-    system (None: beside its place, hidden). Leaving the context normally puts the file in place, to stay there even
-    after a reboot, and first removes ``stale`` files, which speak of the one that is replaced; leaving it by an
-    exception removes what was written. `GenoscanError` names the file when a folder is missing or not writable or the
-    disk is full.
+    '.gz' paths become bgzip with ``path.csi`` beside them, indexed by tabix's columns of the ``preset``. Otherwise as
+    `placed`. `GenoscanError` names the file when a folder is missing or not writable or the disk is full.
     """
     if path is None or path == "-":
         yield _write_stdout
         _flush_stdout()
         return
-    final, stream = Path(path), is_stream(path)
-    if not stream:
-        require_place(final)
-    hidden = final.with_name(f".{final.name}.{os.getpid()}.partial")
-    partial = final if stream else hidden if folder is None else folder / f"{final.name}.partial"
-    leftovers = [] if stream else [partial, Path(f"{partial}.csi")]
+    final = Path(path)
     verbosity = pysam.set_verbosity(0)  # errors are ours to report
     try:
-        with file_errors(final):
-            handle = pysam.BGZFile(str(partial), "wb") if final.suffix == ".gz" else partial.open("wb")
-
-            def write(data: bytes) -> None:
-                with file_errors(final):
-                    handle.write(data)
-
-        try:
-            yield write
-        except BaseException:
-            with suppress(OSError):  # the first trouble is the one to tell
-                _close(handle)
-            raise
-        with file_errors(final):
-            _close(handle)
-        if not stream:
-            with file_errors(final):
-                if final.suffix == ".gz":
-                    pysam.tabix_index(str(partial), preset="bed", csi=True, force=True)
-                    _sync(leftovers[1])
-                _sync(partial)
-                for path_beside in stale:
-                    path_beside.unlink(missing_ok=True)
-                if final.suffix == ".gz":
-                    os.replace(leftovers[1], f"{final}.csi")
-                os.replace(partial, final)
-                with suppress(OSError):  # not every file system knows how
-                    _sync(final.parent)
+        if is_stream(path):
+            with _appending(final, final) as write:
+                yield write
+        else:
+            indexed = final.suffix == ".gz"
+            with placed(final, folder, stale, [".csi"] if indexed else []) as partial:
+                with _appending(final, partial) as write:
+                    yield write
+                if indexed:
+                    with file_errors(final):
+                        pysam.tabix_index(str(partial), preset=preset, csi=True, force=True)
     finally:
         pysam.set_verbosity(verbosity)
-        for leftover in leftovers:
+
+
+@contextmanager
+def placed(
+    final: Path, folder: Path | None = None, stale: Sequence[Path] = (), beside: Sequence[str] = ()
+) -> Iterator[Path]:
+    """Where to write the file that is to be at ``final``, and with it those that have the endings ``beside`` after its
+    name.
+
+    They grow in ``folder``, which must be on the same file system (None: beside their place, hidden; what belongs to
+    this file alone may be written there under its name and a further ending, too). Leaving the context normally puts
+    them in place, to stay there even after a reboot, and first removes ``stale`` files, which speak of the one that is
+    replaced; leaving it by an exception removes what was written. `GenoscanError` as for `require_place`, `OutputError`
+    when the disk is full.
+    """
+    require_place(final)
+    hidden = final.with_name(f".{final.name}.{os.getpid()}.partial")
+    partial = hidden if folder is None else folder / f"{final.name}.partial"
+    written = [Path(f"{partial}{ending}") for ending in (*beside, "")]
+    try:
+        yield partial
+        with file_errors(final):
+            for one in written:
+                _sync(one)
+            for path in stale:
+                path.unlink(missing_ok=True)
+            for one, ending in zip(written, (*beside, ""), strict=True):
+                os.replace(one, f"{final}{ending}")
+            with suppress(OSError):  # not every file system knows how
+                _sync(final.parent)
+    finally:
+        for leftover in written:
             with suppress(OSError):
                 leftover.unlink()
+
+
+@contextmanager
+def _appending(final: Path, partial: Path) -> Iterator[Write]:
+    """A function that appends to ``partial``, in bgzip where ``final`` says so; errors name ``final``."""
+    with file_errors(final):
+        handle = pysam.BGZFile(str(partial), "wb") if final.suffix == ".gz" else partial.open("wb")
+
+    def write(data: bytes) -> None:
+        with file_errors(final):
+            handle.write(data)
+
+    try:
+        yield write
+    except BaseException:
+        with suppress(OSError):  # the first trouble is the one to tell
+            _close(handle)
+        raise
+    with file_errors(final):
+        _close(handle)
 
 
 def _close(handle: pysam.BGZFile | BinaryIO) -> None:

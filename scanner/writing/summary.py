@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
+from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+import numpy as np
+
+_LONGEST_CONTIGS = 100
 _REPORTED = ("numpy", "numba", "onnxruntime-gpu", "onnxruntime", "pyfaidx", "pysam", "tokenizers")
 
 
@@ -22,10 +27,34 @@ def package_versions() -> dict[str, str]:
     return found
 
 
-def summary_json(opened, model, workers, counts) -> str:
+def genome_of(genome) -> dict[str, Any]:
+    """An open genome, as summaries have it."""
+    return {
+        "path": genome.source,
+        "digest": genome.digest(),
+        "contigs": len(genome.names),
+        "bases": int(genome.lengths.sum()),
+        "longest_contigs": _longest_contigs(genome.names, genome.lengths),
+        **genome.stamp(),
+    }
+
+
+def model_of(model) -> dict[str, Any]:
+    """A Model or ModelFile, as summaries have it."""
+    return {
+        "name": model.card.name,
+        "version": model.card.version,
+        "path": model.path,
+        "sha256": model.sha256,
+        "card": model.card.model_dump(mode="json", exclude={"input": {"tokenizer"}}),
+    }
+
+
+def summary_json(opened, model, workers, counts, files) -> str:
     """The summary of one track as indented JSON; scores in the model's units, lengths in bases.
 
-    opened: the OpenJob; model: a Model or ModelFile; workers: who scanned; counts: the track's Counts.
+    opened: the OpenJob; model: a Model or ModelFile; workers: who scanned; counts: the track's Counts; files: paths of
+    the track's files.
     """
     from ..inference.stitch import SCORE_UNIT
     from ..options import thresholds_of
@@ -35,19 +64,9 @@ def summary_json(opened, model, workers, counts) -> str:
     thresholds = thresholds_of(model.card, options)
     summary: dict[str, Any] = {
         "versions": package_versions(),
-        "genome": {
-            "path": genome.source,
-            "digest": genome.digest(),
-            "contigs": len(genome.names),
-            "bases": int(genome.lengths.sum()),
-            **genome.stamp(),
-        },
-        "model": {
-            "name": model.card.name,
-            "version": model.card.version,
-            "path": model.path,
-            "sha256": model.sha256,
-        },
+        "genome": genome_of(genome),
+        "model": model_of(model),
+        "files": [os.path.basename(path) for path in files],
         "device": model.device,
         "batch_size": model.batch_size,
         "workers": workers.description,
@@ -72,3 +91,9 @@ def summary_json(opened, model, workers, counts) -> str:
         "identity": identity_of(genome.digest(), [model], options, opened.job.regions),
     }
     return json.dumps(summary, indent=2, ensure_ascii=False) + "\n"
+
+
+def _longest_contigs(names: Sequence[str], lengths: np.ndarray) -> dict[str, int]:
+    """The longest contigs in the genome's order, and their lengths in bases."""
+    longest = np.sort(np.argsort(-lengths, kind="stable")[:_LONGEST_CONTIGS])
+    return {names[number]: int(lengths[number]) for number in longest.tolist()}

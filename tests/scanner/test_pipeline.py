@@ -152,8 +152,7 @@ def expected(card, contigs, intervals, lowest):
                     one = int(score[channel.output])
                     if one >= lowest:
                         runs.append((contig, number, base, base + 1, one, 1, one))
-                    if number == 0:
-                        levels.append((contig, base, base + 1, one))
+                    levels.append((contig, number, base, base + 1, one))
     found = merge_runs(in_channel_order(np.array(runs, dtype=RUN)), 0)
     return Expected(found, merge_levels(np.array(levels, dtype=LEVEL)), windows, skipped)
 
@@ -197,7 +196,6 @@ def genomes(draw):
 def scanned(model, genome, intervals, tile_size, others=()):
     """All tiles' runs (joined), levels, windows and skipped windows; other cards may ask for more to be read."""
     read = [model.card, *others]
-    one_channel = len(channels_of(model.card)) == 1
     runs, levels, windows, skipped = [np.empty(0, RUN)], [np.empty(0, LEVEL)], 0, 0
     for tile in cut_tiles(intervals, genome.lengths, tile_size, read):
         sequence = read_tile(genome, tile, read)
@@ -205,10 +203,9 @@ def scanned(model, genome, intervals, tile_size, others=()):
         assert np.array_equal(found.found, in_genome_order(found.found))
         runs.append(found.found)
         windows, skipped = windows + found.windows, skipped + found.skipped
-        if one_channel:
-            again = tile_levels(model, tile, sequence, GO)
-            assert again[1:] == found[1:]
-            levels.append(again.found)
+        again = tile_levels(model, tile, sequence, GO)
+        assert again[1:] == found[1:]
+        levels.append(again.found)
     joined = merge_runs(in_channel_order(np.concatenate(runs)), 0)
     return Expected(joined, merge_levels(np.concatenate(levels)), windows, skipped)
 
@@ -221,8 +218,7 @@ def test_tiles_give_what_the_rules_give_base_by_base(card, genome, batch_size, t
     found = scanned(model, Contigs(contigs), intervals, tile_size, others)
     rules = expected(card, contigs, intervals, LOWEST[card.output.activation])
     assert found.runs.tolist() == rules.runs.tolist()
-    if len(channels_of(card)) == 1:
-        assert found.levels.tolist() == rules.levels.tolist()
+    assert found.levels.tolist() == rules.levels.tolist()
     assert (found.windows, found.skipped) == (rules.windows, rules.skipped)
 
 

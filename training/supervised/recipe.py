@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -20,8 +20,7 @@ from ..recipe import Part, checked_recipe, parse_table, recipe_source
 from .networks import NetSettings
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
-_INPUTS = ("data", "genome", "exclude")
-_NET_PATHS = ("checkpoint",)
+_PATHS = {"inputs": ("data", "genome", "exclude"), "net": ("checkpoint",)}
 _CHOICES = ("adapt.way", "net.kind", "pretrain.kind")
 """Fields that decide which others a section has."""
 
@@ -284,9 +283,9 @@ def read_recipe_table(source: str | Path) -> tuple[dict[str, Any], Path]:
     return parse_table(text, str(source)), base
 
 
-def resolve_paths(table: dict[str, Any], base: Path) -> None:
-    """Make a recipe's own paths relative to the working folder instead of its file."""
-    for section, names in (("inputs", _INPUTS), ("net", _NET_PATHS)):
+def resolve_paths(table: dict[str, Any], base: Path, paths: Mapping[str, Sequence[str]] = _PATHS) -> None:
+    """Make a recipe's own paths, fields of these sections, relative to the working folder instead of its file."""
+    for section, names in paths.items():
         part = table.get(section)
         for name in names:
             if isinstance(part, dict) and isinstance(part.get(name), str) and (base / part[name]).exists():

@@ -50,8 +50,8 @@ def test_find_runs_by_hand():
 def test_bins_are_cut_to_their_interval(start, end, expected):
     scores = np.full(4, 5000, dtype=np.int32)
     assert rows(find_runs(scores, bins_of(4, 10, start=start, end=end), 3000, 0)) == expected
-    levels = find_levels(scores, bins_of(4, 10, start=start, end=end))
-    assert rows(levels) == [(0, start, end, 5000)]
+    levels = find_levels(scores, bins_of(4, 10, start=start, end=end), 2)
+    assert rows(levels) == [(0, 2, start, end, 5000)]
 
 
 def test_intervals_of_a_tile_are_apart_even_where_they_touch():
@@ -63,7 +63,8 @@ def test_intervals_of_a_tile_are_apart_even_where_they_touch():
         (0, 1, 20, 24, 16_000, 4, 4000),
         (3, 1, 0, 5, 20_000, 5, 4000),
     ]
-    assert rows(find_levels(scores, bins)) == [(0, 12, 20, 4000), (0, 20, 24, 4000), (3, 0, 5, 4000)]
+    levels = [(0, 1, 12, 20, 4000), (0, 1, 20, 24, 4000), (3, 1, 0, 5, 4000)]
+    assert rows(find_levels(scores, bins, 1)) == levels
 
 
 def test_more_runs_and_levels_than_expected_are_all_found():
@@ -71,7 +72,7 @@ def test_more_runs_and_levels_than_expected_are_all_found():
     runs = find_runs(scores, bins_of(10_000), 3000, 0)
     assert runs["start"].tolist() == list(range(0, 10_000, 2))
     assert set(runs["total"]) == {5000}
-    levels = find_levels(scores, bins_of(10_000))
+    levels = find_levels(scores, bins_of(10_000), 0)
     assert levels["start"].tolist() == list(range(10_000))
     assert levels["end"].tolist() == list(range(1, 10_001))
     assert levels["score"].tolist() == scores.tolist()
@@ -159,23 +160,34 @@ def test_merging_is_associative(scores, cut):
 
 def test_levels_by_hand():
     scores = np.array([5, 5, NO_SCORE, 5, 7], dtype=np.int32)
-    levels = find_levels(scores, bins_of(5, 10, contig=3))
-    assert [tuple(map(int, level)) for level in levels] == [(3, 0, 20, 5), (3, 30, 40, 5), (3, 40, 50, 7)]
+    levels = find_levels(scores, bins_of(5, 10, contig=3), 0)
+    assert [tuple(map(int, level)) for level in levels] == [
+        (3, 0, 0, 20, 5), (3, 0, 30, 40, 5), (3, 0, 40, 50, 7)
+    ]  # fmt: skip
 
 
-@given(SCORES, st.integers(0, 60))
-def test_cutting_changes_no_level(scores, cut):
-    scores = np.array(scores, dtype=np.int32)
-    cut = min(cut, len(scores))
-    whole = find_levels(scores, bins_of(len(scores)))
+@given(SCORES, SCORES, st.integers(0, 60))
+def test_cutting_changes_no_level(one, other, cut):
+    strands = [np.array(scores, dtype=np.int32) for scores in (one, other)]
+    ends = [min(cut, len(scores)) for scores in strands]
+    whole = [find_levels(scores, bins_of(len(scores)), number) for number, scores in enumerate(strands)]
+    before = [
+        find_levels(scores[:end], bins_of(end), number)
+        for number, (scores, end) in enumerate(zip(strands, ends, strict=True))
+    ]
+    after = [
+        find_levels(scores[end:], bins_of(len(scores) - end, 1, end), number)
+        for number, (scores, end) in enumerate(zip(strands, ends, strict=True))
+    ]
     leveller = Leveller()
     pieces = [
-        leveller.add(find_levels(scores[:cut], bins_of(cut)), 0, cut),
-        leveller.add(find_levels(scores[cut:], bins_of(len(scores) - cut, 1, cut)), 0, len(scores)),
+        leveller.add(np.concatenate(before), 0, cut),
+        leveller.add(np.concatenate(after[::-1]), 0, 60),
         leveller.finish(),
     ]
-    assert np.array_equal(np.concatenate(pieces), whole)
-    assert np.array_equal(merge_levels(whole), whole)
+    for number, levels in enumerate(whole):
+        assert np.array_equal(np.concatenate([piece[piece["channel"] == number] for piece in pieces]), levels)
+    assert np.array_equal(merge_levels(np.concatenate(whole[::-1])), np.concatenate(whole))
 
 
 @pytest.mark.parametrize(("threshold", "expected"), [(0.5, 5000), (0.00005, 0), (2.25, 22500)])

@@ -98,7 +98,7 @@ def test_bed_scores(total, scored, score_range, expected):
 )
 def test_bedgraph_lines_read_back(rows):
     rows = sorted(rows)
-    levels = np.array([(c, start, start + size, score) for c, start, size, score in rows], dtype=LEVEL)
+    levels = np.array([(c, 0, start, start + size, score) for c, start, size, score in rows], dtype=LEVEL)
     names = ["chr1", "scaffold|π", "x"]
     read = [line.split("\t") for line in bedgraph_lines(levels, names).decode().splitlines()]
     assert [(names.index(c), int(s), int(e) - int(s), round(float(v) * 10_000)) for c, s, e, v in read] == rows
@@ -106,7 +106,8 @@ def test_bedgraph_lines_read_back(rows):
 
 def test_bedgraph_prints_no_trailing_zeros():
     levels = np.array(
-        [(0, 0, 1, 5000), (0, 1, 2, -10_000), (0, 2, 3, -1), (0, 3, 4, 0), (0, 4, 5, 12_340)], dtype=LEVEL
+        [(0, 0, 0, 1, 5000), (0, 0, 1, 2, -10_000), (0, 0, 2, 3, -1), (0, 0, 3, 4, 0), (0, 0, 4, 5, 12_340)],
+        dtype=LEVEL,
     )
     scores = [line.split(b"\t")[3] for line in bedgraph_lines(levels, ["c"]).splitlines()]
     assert scores == [b"0.5", b"-1", b"-0.0001", b"0", b"1.234"]

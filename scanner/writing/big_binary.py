@@ -1,0 +1,169 @@
+"""What bigBed and bigWig have in common: contigs sorted by name, an index, and a library that never complains.
+
+pybigtools prints what it cannot write, raises nothing and leaves a file that nobody can read. So the lines are checked
+before it sees them, and its file is read to the end before it is put in place. Nor does it write files without lines:
+these are written here.
+
+Format: Kent et al., BigWig and BigBed, Bioinformatics 26 (2010), 2204, and its supplement.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from ..errors import OutputError
+from .output import Write, file_errors
+from .target import Target
+
+BIGWIG, BIGBED = 0x888FFC26, 0x8789F2EB
+"""The numbers that the files begin with."""
+ENDINGS = {BIGWIG: ".bw", BIGBED: ".bb"}
+"""What pybigtools tells a format by."""
+_CONTIG_TREE, _DATA_INDEX = 0x78CA8C91, 0x2468ACE0
+_LONGEST = 2**32 - 1
+
+
+class _Lines:
+    """Lines in a file, in genome order, and where in it each contig's are."""
+
+    def __init__(self, file: BinaryIO):
+        self.count = 0
+        self._file = file
+        self._places: dict[bytes, list[int]] = {}
+        self._end = 0
+
+    def add(self, lines: bytes) -> None:
+        """Append whole lines."""
+        if not lines:
+            return
+        self._file.write(lines)
+        self.count += lines.count(b"\n")
+        last = lines[lines.rfind(b"\n", 0, -1) + 1 :]
+        if lines[: lines.index(b"\t")] == last[: last.index(b"\t")]:  # as nearly all blocks are
+            self._add_stretch(last[: last.index(b"\t")], len(lines))
+            return
+        for line in lines.splitlines(keepends=True):
+            self._add_stretch(line[: line.index(b"\t")], len(line))
+
+    def _add_stretch(self, contig: bytes, size: int) -> None:
+        self._places.setdefault(contig, [self._end, self._end])[1] = self._end = self._end + size
+
+    def by_name(self) -> Iterator[bytes]:
+        """The lines, contigs sorted by the bytes of their names."""
+        self._file.flush()
+        for _, (start, end) in sorted(self._places.items()):
+            self._file.seek(start)
+            while start < end:
+                line = self._file.readline()
+                start += len(line)
+                yield line
+
+    def contigs(self) -> set[str]:
+        return {contig.decode() for contig in self._places}
+
+
+@contextmanager
+def write_big_binary(
+    kind: int, target: Target, partial: Path, value: Callable[[str], object], autosql: str = "", fields: int = 0
+) -> Iterator[Write]:
+    """A function that takes lines; they become the file ``partial`` when the context is left normally.
+
+    ``value``: from what follows a line's end column to what pybigtools takes; ``fields``: columns of a bigBed. Errors
+    name the target. `OutputError` for lines that the format cannot hold, and where the file cannot be read back.
+    """
+    waiting = Path(f"{partial}.lines")
+    built = Path(f"{partial}{ENDINGS[kind]}")
+    final = Path(target.path)
+    try:
+        with file_errors(final), waiting.open("w+b") as file:
+            lines = _Lines(file)
+
+            def add(some: bytes) -> None:
+                with file_errors(final):
+                    lines.add(some)
+
+            yield add
+            names = lines.contigs()
+            lengths = {
+                name: int(length) for name, length in zip(target.names, target.lengths, strict=True) if name in names
+            }
+            if lines.count:
+                _write(built, final, lengths, _rows(lines, lengths, final, value), autosql)
+                _require_whole(built, final, lines.count)
+            else:
+                built.write_bytes(_without_lines(kind, target, autosql, fields))
+            os.replace(built, partial)
+    finally:
+        for leftover in (waiting, built):
+            with suppress(OSError):
+                leftover.unlink()
+
+
+def _rows(lines: _Lines, lengths: dict[str, int], final: Path, value: Callable[[str], object]) -> Iterator[tuple]:
+    """What pybigtools takes of each line. `OutputError` for a line that it would choke on."""
+    contig, before = "", 0
+    for line in lines.by_name():
+        chrom, start, end, rest = line.decode().rstrip("\n").split("\t", 3)
+        row = chrom, int(start), int(end), value(rest)
+        before = before if chrom == contig else 0
+        contig = chrom
+        if not before <= row[1] < row[2] <= min(lengths[chrom], _LONGEST):
+            raise OutputError(f"{final}: {chrom}:{start}-{end} is out of order, or beyond what the format can hold")
+        before = row[1]
+        yield row
+
+
+def _write(partial: Path, final: Path, lengths: dict[str, int], rows: Iterator[tuple], autosql: str) -> None:
+    import pybigtools
+
+    trouble: list[BaseException] = []
+
+    def heard() -> Iterator[tuple]:
+        try:
+            yield from rows
+        except BaseException as error:  # Ctrl-C as well: the library would print it and go on
+            trouble.append(error)
+
+    try:
+        writer = pybigtools.open(str(partial), "w")
+        writer.write(lengths, heard(), *([autosql] if autosql else []))
+    except (ValueError, RuntimeError) as error:
+        raise OutputError(f"{final}: cannot write: {error}") from None
+    if trouble:
+        raise trouble[0]
+
+
+def _require_whole(partial: Path, final: Path, count: int) -> None:
+    """`OutputError` unless all lines can be read back."""
+    import pybigtools
+
+    try:
+        with pybigtools.open(str(partial)) as reader:
+            found = sum(1 for contig in reader.chroms() for _ in reader.records(contig))
+    except Exception as error:  # whatever its reader says of a file that is not whole
+        raise OutputError(f"{final}: cannot write: is the disk full? ({error})") from None
+    if found != count:
+        raise OutputError(f"{final}: cannot write: is the disk full? ({found:,} of {count:,} lines can be read back)")
+
+
+def _without_lines(kind: int, target: Target, autosql: str, fields: int) -> bytes:
+    """A file of one contig that has no lines: header, table, summary, contigs, count, empty index."""
+    name, length = target.names[0].encode(), min(int(target.lengths[0]), _LONGEST)
+    table = f"{autosql}\0".encode() if autosql else b""
+    summary = struct.pack("<Q4d", 0, 0.0, 0.0, 0.0, 0.0)
+    tree = struct.pack("<4I2Q", _CONTIG_TREE, 1, len(name), 8, 1, 0)
+    tree += struct.pack("<BBH", 1, 0, 1) + name + struct.pack("<2I", 0, length)
+    count = struct.pack("<Q" if kind == BIGBED else "<I", 0)
+    summary_at = 64 + len(table)
+    tree_at = summary_at + len(summary)
+    count_at = tree_at + len(tree)
+    index_at = count_at + len(count)
+    index = struct.pack("<2IQ4IQ2I", _DATA_INDEX, 256, 0, 0, 0, 0, 0, index_at, 512, 0) + struct.pack("<BBH", 1, 0, 0)
+    places = tree_at, count_at, index_at, fields, fields, 64 if autosql else 0, summary_at
+    header = struct.pack("<I2H3Q2H2QIQ", kind, 4, 0, *places, 0, 0)
+    return header + table + summary + tree + count + index + struct.pack("<I", kind)
