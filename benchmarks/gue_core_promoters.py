@@ -18,7 +18,7 @@ from genoscan import __version__
 from genoscan.training.supervised.recipe import SequenceRecipe
 from genoscan.training.supervised.run import train_sequences
 
-SETS = {"prom_core_all": 6, "prom_core_tata": 24}
+SETS = {"prom_core_all": 4, "prom_core_tata": 12}
 """Folders, and the epochs that are trained."""
 PUBLISHED = {"Nucleotide Transformer v2": 0.720, "DNABERT-2": 0.579}
 """MCC of networks pretrained on genomes and fine-tuned, as DNALLM-Mark reports them for core promoters."""
@@ -33,14 +33,14 @@ def recipe_of(folder: Path, epochs: int) -> SequenceRecipe:
             "inputs": {"data": str(folder)},
             "task": {"kind": "classification", "targets": ["label"], "classes": ["0", "1"]},
             "data": {"window": 70, "split": {"duplicates": "drop"}},
-            "net": {"kind": "core-promoter", "window": 70, "start": 0, "members": 3, "width": 64, "dropout": 0.2},
+            "net": {"kind": "core-promoter", "window": 70, "start": 0, "members": 1, "width": 64, "dropout": 0.2},
             "adapt": {"way": "scratch"},
             "fit": {
-                "batch": 384,
+                "batch": 128,
                 "epochs": epochs,
                 "learning_rate": 3e-3,
                 "schedule": "cosine",
-                "warmup": 50,
+                "warmup": 100,
                 "weight_decay": 2e-2,
                 "moving_average": 0.99,
             },
