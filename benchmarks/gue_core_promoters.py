@@ -52,13 +52,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--runs", type=Path, required=True)
+    parser.add_argument("--set", choices=SETS, action="append", help="only this set; repeatable")
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
     result = {"genoscan": __version__, "published MCC": PUBLISHED, "sets": {}}
-    for name, epochs in SETS.items():
+    for name in arguments.set or SETS:
         out = arguments.runs / name
         out.parent.mkdir(parents=True, exist_ok=True)
-        found = train_sequences(recipe_of(arguments.data / f"GUE.prom.{name}", epochs), out, "cpu", 1)
+        found = train_sequences(recipe_of(arguments.data / f"GUE.prom.{name}", SETS[name]), out, "cpu", 1)
         described = json.loads((out / "data" / "data.json").read_text())
         run = json.loads((out / "run.json").read_text())
         result["sets"][name] = {
