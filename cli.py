@@ -12,6 +12,7 @@ from .subcommands.demo import demo
 from .subcommands.export import export
 from .subcommands.hub import hub
 from .subcommands.models import models
+from .subcommands.plot import plot
 from .subcommands.report import report
 from .subcommands.scan import batch, scan
 from .subcommands.train import train
@@ -20,7 +21,7 @@ _HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
 
 @click.group(
-    commands=[scan, batch, report, hub, models, bench, demo, data, train, export, check], context_settings=_HELP
+    commands=[scan, batch, report, plot, hub, models, bench, demo, data, train, export, check], context_settings=_HELP
 )
 @click.version_option(__version__, prog_name="genoscan", message="%(prog)s %(version)s")
 def main() -> None:

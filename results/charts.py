@@ -115,7 +115,8 @@ def ideogram(density: Density, what: str, signed: bool) -> str:
     elsewhere = f"; {density.elsewhere:,} lines on other contigs" if density.elsewhere else ""
     return (
         f'<div class="ideogram{few}">{"".join(rows)}</div><p class="note">{escape(what)} in bins of '
-        f"{bases(density.size)}, highest {f'{high:.3g}' if signed else f'{100 * high:.3g} %'}, on a square-root scale{strands}{elsewhere}.</p>"
+        f"{bases(density.size)}, highest {f'{high:.3g}' if signed else f'{100 * high:.3g} %'}, on a square-root "
+        f"scale{strands}{elsewhere}.</p>"
     )
 
 

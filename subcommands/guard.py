@@ -26,6 +26,8 @@ _EXTRAS = {
     "scipy": "train",
     "pybigtools": "formats",
     "pyarrow": "formats",
+    "matplotlib": "plot",
+    "pandas": "frames",
 }
 """Packages that only some commands need, and the extra that brings them."""
 
