@@ -27,7 +27,6 @@ _EXTRAS = {
     "pybigtools": "formats",
     "pyarrow": "formats",
     "matplotlib": "plot",
-    "pandas": "frames",
 }
 """Packages that only some commands need, and the extra that brings them."""
 
