@@ -9,6 +9,7 @@ from .subcommands.bench import bench
 from .subcommands.check import check
 from .subcommands.data import data
 from .subcommands.demo import demo
+from .subcommands.explain import explain
 from .subcommands.export import export
 from .subcommands.hub import hub
 from .subcommands.models import models
@@ -21,7 +22,8 @@ _HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
 
 @click.group(
-    commands=[scan, batch, report, plot, hub, models, bench, demo, data, train, export, check], context_settings=_HELP
+    commands=[scan, batch, explain, report, plot, hub, models, bench, demo, data, train, export, check],
+    context_settings=_HELP,
 )
 @click.version_option(__version__, prog_name="genoscan", message="%(prog)s %(version)s")
 def main() -> None:

@@ -26,7 +26,8 @@ SHARPNESS = 12.0
 
 
 class Bert(NamedTuple):
-    """A configuration; ``tokens`` with the two special ones, ``fitted`` windows that the head learns from."""
+    """A configuration; ``tokens`` with the two special ones; windows that the head is ``fitted`` to, that exports are
+    ``compared`` with the checkpoint on, of each kind, and that labels of exports are compared on (``labelled``)."""
 
     k: int
     tokens: int
@@ -35,6 +36,8 @@ class Bert(NamedTuple):
     heads: int
     labels: int
     fitted: int
+    compared: int
+    labelled: int
 
     @property
     def window(self) -> int:
@@ -43,12 +46,12 @@ class Bert(NamedTuple):
 
 
 CONFIGURATIONS = {
-    "TissueBERT": Bert(k=3, tokens=150, width=512, layers=6, heads=8, labels=39, fitted=780),
-    "DNABERT": Bert(k=6, tokens=512, width=768, layers=12, heads=12, labels=2, fitted=96),
+    "TissueBERT": Bert(k=3, tokens=150, width=512, layers=6, heads=8, labels=39, fitted=780, compared=64, labelled=512),
+    "DNABERT": Bert(k=6, tokens=512, width=768, layers=12, heads=12, labels=2, fitted=48, compared=12, labelled=128),
 }
 SMALL = {
-    "TissueBERT": Bert(k=3, tokens=60, width=64, layers=2, heads=4, labels=5, fitted=200),
-    "DNABERT": Bert(k=6, tokens=90, width=96, layers=2, heads=4, labels=2, fitted=60),
+    "TissueBERT": Bert(k=3, tokens=60, width=64, layers=2, heads=4, labels=5, fitted=200, compared=32, labelled=32),
+    "DNABERT": Bert(k=6, tokens=90, width=96, layers=2, heads=4, labels=2, fitted=60, compared=32, labelled=32),
 }
 
 

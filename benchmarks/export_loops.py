@@ -20,6 +20,8 @@ import torch
 from export_checkpoints import words
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
+from genoscan.scanner.inference.session import SLOW_ON_CPUS
+
 LOOP_BATCH = 16
 TORCH_BATCHES, SESSION_BATCHES = (1, 8, 32), (1, 2, 4, 8, 16)
 
@@ -82,23 +84,19 @@ def _torch_batch(module: torch.nn.Module, batch: torch.Tensor, half: bool) -> Ca
 
 
 def session_ways(model: Path, tokens: np.ndarray, threads: int) -> dict[str, Callable[[], int]]:
-    """A bare ONNX Runtime session as its documents open it, tokens made beforehand: all threads in one run, and a run
-    of one thread on each."""
-    together = onnxruntime.SessionOptions()
-    together.intra_op_num_threads, together.log_severity_level = threads, 3
-    alone = onnxruntime.SessionOptions()
-    alone.intra_op_num_threads, alone.log_severity_level = 1, 3
-    sessions = {
-        "one run": (onnxruntime.InferenceSession(model, together, providers=["CPUExecutionProvider"]), 1),
-        "runs side by side": (onnxruntime.InferenceSession(model, alone, providers=["CPUExecutionProvider"]), threads),
-    }
+    """A bare ONNX Runtime session, tokens made beforehand: as its documents open it, all threads in one run or a run of
+    one thread on each; and opened as genoscan does, without the fusions that are slow on CPUs, a run on each thread."""
+    sessions = {"one run": (threads, 1, ())} if threads > 1 else {}
+    sessions |= {"runs side by side": (1, threads, ()), "opened as genoscan does": (1, threads, SLOW_ON_CPUS)}
     ways = {}
-    for size in SESSION_BATCHES:
-        batch = np.resize(tokens, (size, tokens.shape[1]))
-        for title, (session, runs) in sessions.items():
-            ways[f"{title}, batch {size}"] = _session_batch(session, batch, runs)
-        if threads == 1:
-            ways.pop(f"one run, batch {size}")
+    for title, (inside, runs, without) in sessions.items():
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads, options.log_severity_level = inside, 3
+        session = onnxruntime.InferenceSession(
+            model, options, providers=["CPUExecutionProvider"], disabled_optimizers=without
+        )
+        for size in SESSION_BATCHES:
+            ways[f"{title}, batch {size}"] = _session_batch(session, np.resize(tokens, (size, tokens.shape[1])), runs)
     return ways
 
 
@@ -115,6 +113,14 @@ def _session_batch(session: onnxruntime.InferenceSession, batch: np.ndarray, run
         return runs * repeats * len(batch)
 
     return work
+
+
+def labels_of(model: Path, tokens: np.ndarray) -> np.ndarray:
+    """The class that a model gives each row of tokens."""
+    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+    parts = np.array_split(tokens, -(-len(tokens) // LOOP_BATCH))
+    return np.concatenate([session.run(None, {name: part})[0].argmax(axis=1) for part in parts])
 
 
 def command_seconds(model: Path, genome: Path, threads: int) -> tuple[float, int]:

@@ -8,16 +8,18 @@ Windows a second of a BERT in the TissueBERT configuration (19.2 M parameters, 1
 - loop: the loop that people write: a tokenizer call a window, eager PyTorch in float32;
 - torch: PyTorch at its best: tokens made beforehand; the best of eager and compiled, float32 and bfloat16, three sizes
   of a batch;
-- session fp32, session int8: a bare ONNX Runtime session on the exported file; the best of five batches and of two ways
-  to use the threads;
+- session fp32, session int8: a bare ONNX Runtime session on the exported file; the best of five batches and of three
+  ways to open it and to use the threads;
 - scan fp32, scan int8: the whole command `genoscan scan`, from FASTA to BED, less its start-up.
 
-Every way is measured in each round, one after the other, and its best round counts. Labels of the int8 model are
-compared with PyTorch's on sequence of the kinds that its head knows, on windows that it was not calibrated on.
+Every way is measured in each round, one after the other, and its best round counts. Both exports are compared with the
+checkpoint ("parity"); labels of the int8 model with those of the float32 one, on more windows of kinds that the head
+knows, none of which it was calibrated on.
 "overlap" scans the same genome with a network of convolutions (windows of 1,000 bases, 100 bases apart), window by
 window and as an export whose windows share their work.
 
-The machine must be idle. About 15 minutes on two cores; --quick tries everything on small networks in one or two.
+The machine must be idle for all but the exports, which take as long as the measurements (--prepare makes them alone).
+--quick tries everything on small networks in some minutes.
 """
 
 from __future__ import annotations
@@ -34,8 +36,17 @@ from pathlib import Path
 
 import numpy as np
 from export_checkpoints import CONFIGURATIONS, SMALL, Bert, windows_of_chains, words, write_bert, write_cnn
-from export_loops import TORCH_BATCHES, command_seconds, rate, scan_rate, session_ways, torch_ways, written_loop
-from transformers import AutoTokenizer
+from export_loops import (
+    TORCH_BATCHES,
+    command_seconds,
+    labels_of,
+    rate,
+    scan_rate,
+    session_ways,
+    torch_ways,
+    written_loop,
+)
+from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from genoscan import __version__
 from genoscan.export.export import export_model
@@ -45,7 +56,6 @@ from genoscan.scanner.inference.devices import available_threads
 from genoscan.training.data.demo import fasta_record
 
 ROUNDS, SECONDS, SCAN_SECONDS = 3, 4.0, 20.0
-COMPARED = 256
 CNN_WINDOW, CNN_STEP = 1000, 100
 
 
@@ -60,26 +70,40 @@ def write_windows(path: Path, texts: list[str], count: int) -> Path:
     return path
 
 
-def bert_section(name: str, bert: Bert, folder: Path, settings: argparse.Namespace) -> dict:
-    checkpoint = folder / name
+def prepared(name: str, bert: Bert, folder: Path) -> dict:
+    """The checkpoint and its exports in ``folder``, made where no earlier run has, and what was found out then."""
+    made = folder / f"{name}.json"
+    if made.exists():
+        return json.loads(made.read_text())
+    checkpoint, genome = folder / name, folder / f"{name}.fa"
     parameters = write_bert(checkpoint, bert)
-    texts, _ = windows_of_chains(bert, settings.loop_windows, 1)
-    genome = folder / f"{name}.fa"
     chains, _ = windows_of_chains(bert, 4 * bert.labels, 2, 20 * bert.window)
     genome.write_bytes(b"".join(fasta_record(f"chain{i}", codes_of([one])) for i, one in enumerate(chains)))
-    models, reports = {}, {}
+    parity = {}
     for precision in ("fp32", "int8"):
-        models[precision] = folder / f"{name}.{precision}.onnx"
-        reports[precision] = export_model(
+        report = export_model(
             checkpoint,
-            models[precision],
+            folder / f"{name}.{precision}.onnx",
             precision,
             genome=genome,
             limits=None if precision == "fp32" else Limits(),  # labels of the heads' own sequences are what counts
-            windows=settings.compared,
+            windows=bert.compared,
             settings=CheckpointSettings(window=bert.window, step=bert.window, strand="forward", name=name),
             say=print,
         )
+        parity[precision] = report.figures()
+    found = {"parameters": parameters, "parity": parity}
+    made.write_text(json.dumps(found))
+    return found
+
+
+def bert_section(name: str, bert: Bert, folder: Path, settings: argparse.Namespace) -> dict:
+    found = prepared(name, bert, folder)
+    if settings.prepare:
+        return found
+    checkpoint = folder / name
+    models = {precision: folder / f"{name}.{precision}.onnx" for precision in found["parity"]}
+    texts, _ = windows_of_chains(bert, settings.loop_windows, 1)
     tokenizer = AutoTokenizer.from_pretrained(checkpoint)
     tokens = np.array([tokenizer(words(text, bert.k))["input_ids"] for text in texts])
     loop = written_loop(checkpoint, texts, bert.k, settings.threads)
@@ -97,7 +121,16 @@ def bert_section(name: str, bert: Bert, folder: Path, settings: argparse.Namespa
         rounds = [scan_rate(model, scanned, tiny, settings.threads) for _ in range(settings.rounds)]
         speeds[f"scan {precision}"] = {"": max(rounds)}
         print(f"{name} scan {precision}: {max(rounds):.2f} windows/s", flush=True)
-    return {"parameters": parameters, "window": bert.window, "tokens": bert.tokens, **summary(speeds, reports)}
+    labels = {"int8_labels": label_agreement(models, bert, tokenizer)}
+    return {"window": bert.window, "tokens": bert.tokens, **found, **labels, **summary(speeds)}
+
+
+def label_agreement(models: dict[str, Path], bert: Bert, tokenizer: PreTrainedTokenizerBase) -> dict[str, float]:
+    """How often the int8 model gives the label of the float32 one, on windows of the kinds that the head knows."""
+    texts, _ = windows_of_chains(bert, bert.labelled, 3)
+    tokens = np.array([tokenizer(words(text, bert.k))["input_ids"] for text in texts])
+    exact, rounded = (labels_of(model, tokens) for model in models.values())
+    return {"windows": bert.labelled, "labels": len(np.unique(exact)), "agreement": float((exact == rounded).mean())}
 
 
 def measure(ways: dict[str, dict[str, Callable[[], int]]], settings: argparse.Namespace) -> dict[str, dict[str, float]]:
@@ -116,9 +149,8 @@ def measure(ways: dict[str, dict[str, Callable[[], int]]], settings: argparse.Na
     return speeds
 
 
-def summary(speeds: dict[str, dict[str, float]], reports: dict) -> dict:
+def summary(speeds: dict[str, dict[str, float]]) -> dict:
     best = {group: max(members.values()) for group, members in speeds.items()}
-    real = reports["int8"].differences["real"]
     return {
         "windows_per_second": best,
         "best_way": {group: max(members, key=members.get) for group, members in speeds.items()},
@@ -126,9 +158,6 @@ def summary(speeds: dict[str, dict[str, float]], reports: dict) -> dict:
         "scan_of_session": {one: best[f"scan {one}"] / best[f"session {one}"] for one in ("fp32", "int8")},
         "scan_of_loop": {one: best[f"scan {one}"] / best["loop"] for one in ("fp32", "int8")},
         "scan_int8_of_torch": best["scan int8"] / best["torch"],
-        "int8_label_agreement": real.agreement,
-        "int8_labels": real.labels,
-        "parity": {precision: report.figures() for precision, report in reports.items()},
     }
 
 
@@ -213,13 +242,15 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, required=True, help="the JSON file; the plot lies beside it")
     parser.add_argument("--threads", type=int, default=available_threads())
     parser.add_argument("--models", nargs="+", choices=tuple(CONFIGURATIONS), default=list(CONFIGURATIONS))
+    parser.add_argument("--work", type=Path, help="a folder for checkpoints and exports, which a later run takes over")
+    parser.add_argument("--prepare", action="store_true", help="only make what --work keeps; the machine may be busy")
     parser.add_argument("--quick", action="store_true", help="small networks, one round: only to see that all works")
     settings = parser.parse_args(argv)
     quick = settings.quick
     settings.rounds, settings.seconds = (1, 0.3) if quick else (ROUNDS, SECONDS)
     settings.scan_seconds, settings.loop_windows = (3.0, 16) if quick else (SCAN_SECONDS, 32)
     settings.torch_batches = (8,) if quick else TORCH_BATCHES
-    settings.compared, settings.cnn_bases = (32, 100_000) if quick else (COMPARED, 3_000_000)
+    settings.cnn_bases = 100_000 if quick else 3_000_000
     return settings
 
 
@@ -229,11 +260,15 @@ def main(argv: list[str] | None = None) -> int:
     started = time.perf_counter()
     result = {"machine": machine(settings.threads), "quick": settings.quick, "models": {}}
     with tempfile.TemporaryDirectory(prefix="genoscan-") as name:
-        folder = Path(name)
+        folder = settings.work or Path(name)
+        folder.mkdir(parents=True, exist_ok=True)
         for model in settings.models:
             bert = (SMALL if settings.quick else CONFIGURATIONS)[model]
             result["models"][model] = bert_section(model, bert, folder, settings)
-            write(settings.out, result)
+            if not settings.prepare:
+                write(settings.out, result)
+        if settings.prepare:
+            return 0
         result["overlap"] = overlap_section(folder, settings)
     result["seconds"] = round(time.perf_counter() - started)
     write(settings.out, result)

@@ -43,10 +43,10 @@ def bare_session(bench: Bench, overrides: dict[str, str], options: onnxruntime.S
     options.intra_op_num_threads = 1
     shape = (bench.rows, *encoder(bench.card).window_shape(bench.card.window))
     half = bench.card.provenance.precision == "fp16"
-    name = encoder(bench.card).name
+    name = encoder(bench.card).names[0]
     engines = str(engine_cache() / bench.path.stem)
     providers = provider_options(
-        bench.device, half=half, input_name=name, smallest=shape, largest=shape, engine_folder=engines
+        bench.device, half=half, input_names=(name,), smallest=shape, largest=shape, engine_folder=engines
     )
     providers[0] = (providers[0][0], {**providers[0][1], **overrides})
     return onnxruntime.InferenceSession(bench.path.read_bytes(), options, providers=providers, enable_fallback=0)
@@ -127,7 +127,7 @@ def matrix_rate(bench: Bench) -> Json:
     options.log_severity_level = 4
     device = "cpu" if bench.device == "cpu" else "cuda"  # TensorRT would only add the time to build an engine
     providers = provider_options(
-        device, half=half, input_name="x", smallest=(size, size), largest=(size, size), engine_folder=""
+        device, half=half, input_names=("x",), smallest=(size, size), largest=(size, size), engine_folder=""
     )
     running = onnxruntime.InferenceSession(model, options, providers=providers, enable_fallback=0)
     binding = running.io_binding()

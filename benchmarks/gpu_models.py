@@ -92,7 +92,7 @@ def write_bert(path: Path, small: bool) -> Json:
     width, layers, heads = LITTLE if small else WHOLE
     network = bert(width, layers, heads, card.window, len(card.output.names))
     example = torch.full((2, card.window), 5, dtype=torch.int64)
-    model = to_onnx(network, example, {0: "batch"}, "input_ids")
+    model = to_onnx(network, (example,), {0: "batch"}, ("input_ids",))
     for place, graph in ((path, fuse_attention(model)), (for_tensorrt(path), model)):
         place.write_bytes(set_metadata(graph, {CARD_KEY: card.to_json()}).SerializeToString())
     return {"parameters": sum(one.numel() for one in network.parameters())}

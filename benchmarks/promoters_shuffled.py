@@ -2,13 +2,10 @@
 
     python benchmarks/promoters_shuffled.py --genome ecoli.fa --out benchmarks/results/promoters_shuffled.json
 
-Each genome's dinucleotides are shuffled exactly, all of it at once (`shuffling`), and scanned on both
-strands. The table
-has the heights that so many peaks a megabase reach; the estimate of the false discovery rate at a height is
-the shuffled
-sequence's rate over that of the genome itself. It is an upper bound: of random sequences a tenth are
-promoters in fact, and
-genes have been rid of them (Yona et al. 2018, https://doi.org/10.1038/s41467-018-04026-w).
+The genome's dinucleotides are shuffled exactly, all of it at once (`shuffling`), and scanned on both strands. The table
+has the heights that so many peaks a megabase reach; the estimate of the false discovery rate at a height is the rate of
+the shuffled sequence over that of the genome. It is an upper bound: of random sequences a tenth are promoters in fact,
+and genes have been rid of them (Yona et al. 2018, https://doi.org/10.1038/s41467-018-04026-w).
 """
 
 from __future__ import annotations

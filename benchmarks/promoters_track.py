@@ -3,14 +3,11 @@
     python benchmarks/promoters_track.py --genome ecoli.fa --peaks ecoli_peaks_LB.bed \
       --block 1600000-1900000 --block 4200000-4450000 --out benchmarks/results/promoters_track.json
 
-Truth: peaks of a library of genome fragments of 200 to 300 bases in a reporter assay (Urtecho et al. 2020),
-BED with the
-height in the seventh column, on blocks of the genome that the model was never trained on. A call finds a peak when its
-predicted start lies in it, on the same strand. Calls are taken from the strongest to the weakest; the first
-in a peak is
-right, further ones in the same peak count neither way, all others are wrong. Both tools' calls are cut off at nothing:
-all they can say is ranked. Average precision is the mean over all peaks of the precision when each is found, 0 for
-those that are not.
+Truth: peaks of a library of genome fragments of 200 to 300 bases in a reporter assay (Urtecho et al. 2020), BED with
+the height in the seventh column, on blocks of the genome that the model was never trained on. A call finds a peak when
+its predicted start lies in it, on the same strand. Calls are taken from the strongest to the weakest; the first in a
+peak is right, further ones in the same peak count neither way, all others are wrong. Average precision is the mean over
+all peaks of the precision when each is found, 0 for those that are not.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """A scan with the position weight matrices of sigma-70's two boxes: what one does without a trained model.
 
-Log odds of the shares of consensus bases in promoters (Hawley and McClure 1983, as in
-`training.nets.promoter_net`), the
-two boxes 14 to 21 bases apart at the cost of the distance's rarity; of each start the best distance counts.
+Log odds of the shares of consensus bases in promoters (Hawley and McClure 1983, as `training.nets.promoter_net` has
+them), the two boxes 14 to 21 bases apart at the cost of the distance's rarity; of each start the best distance counts.
 """
 
 from __future__ import annotations

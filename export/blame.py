@@ -9,8 +9,9 @@ import onnx
 import torch
 from torch import nn
 
+from ..scanner.encoding.encoder import named_tensors
 from .attention import plain_attention
-from .files import cpu_session
+from .files import cpu_session, inputs_of
 
 _COPIES = ("Cast", "QuantizeLinear", "DequantizeLinear")
 _LEAST = 1e-3
@@ -71,7 +72,7 @@ def inner_tensors(model: onnx.ModelProto, names: list[str], tensor: np.ndarray) 
     del opened.graph.output[:]
     opened.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names)
     session = cpu_session(opened, optimized=False)
-    return dict(zip(names, session.run(names, {session.get_inputs()[0].name: tensor}), strict=True))
+    return dict(zip(names, session.run(names, inputs_of(session, tensor)), strict=True))
 
 
 def module_to_blame(network: nn.Module, model: onnx.ModelProto, tensor: np.ndarray) -> Blame | None:
@@ -86,10 +87,11 @@ def module_to_blame(network: nn.Module, model: onnx.ModelProto, tensor: np.ndarr
 
         return hook
 
+    names = [one.name for one in model.graph.input]
     hooks = [module.register_forward_hook(keep(name)) for name, module in network.named_modules() if name]
     try:
         with torch.no_grad(), plain_attention(network):
-            network(torch.from_numpy(tensor))
+            network(*(torch.from_numpy(one) for one in named_tensors(tensor, names).values()))
     finally:
         for hook in hooks:
             hook.remove()

@@ -11,9 +11,10 @@ from typing import Literal
 import numpy as np
 import onnx
 import torch
+from torch import Tensor
 
 from ..scanner.card import CARD_KEY, ModelCard
-from ..scanner.encoding.encoder import encoder
+from ..scanner.encoding.encoder import encoder, named_tensors
 from ..scanner.errors import GenoscanError, UsageError
 from .blame import Blame, layer_to_blame, module_to_blame
 from .families import PRECISIONS, CheckpointSettings, Precision, Source, open_checkpoint
@@ -151,8 +152,8 @@ def trace(source: Source, precision: Precision) -> onnx.ModelProto:
         axes[1] = "tokens"
     elif source.card.shortest_window is not None:
         axes[1] = "bins"
-    example = torch.from_numpy(example_input(source.card))
-    return to_onnx(source.layout(precision), example, axes, encode.name)
+    examples = input_tensors(source.card, example_input(source.card))
+    return to_onnx(source.layout(precision), examples, axes, encode.names)
 
 
 def example_input(card: ModelCard) -> np.ndarray:
@@ -160,6 +161,11 @@ def example_input(card: ModelCard) -> np.ndarray:
     codes = np.resize(np.arange(4, dtype=np.uint8), (2, card.window))
     ((_, tensor),) = tensors(card, codes)
     return tensor
+
+
+def input_tensors(card: ModelCard, batch: np.ndarray) -> list[Tensor]:
+    """The tensors that a network reads of an encoded batch."""
+    return [torch.from_numpy(one) for one in named_tensors(batch, encoder(card).names).values()]
 
 
 def judged_windows(card: ModelCard, windows: int | None) -> int:
@@ -171,11 +177,11 @@ def reference_of(source: Source, card: ModelCard) -> Callable[[np.ndarray], np.n
     """The checkpoint's own forward pass in PyTorch, from the input of the model with ``card`` to its logits."""
 
     def reference(tensor: np.ndarray) -> np.ndarray:
-        read = torch.from_numpy(tensor)
+        read = input_tensors(card, tensor)
         with torch.inference_mode():
             if card.provenance.scored_window is None:
-                return source.network(read).float().numpy()
-            return scores_of_tiles(source.network(windows_of_tiles(read, card)).float(), card).numpy()
+                return source.network(*read).float().numpy()
+            return scores_of_tiles(source.network(windows_of_tiles(*read, card)).float(), card).numpy()
 
     return reference
 

@@ -7,9 +7,11 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import numpy as np
 import onnx
 import onnxruntime
 
+from ..scanner.encoding.encoder import named_tensors
 from ..scanner.errors import GenoscanError
 from ..scanner.inference.session import weights_file
 from ..training.whole_files import write_whole
@@ -17,6 +19,11 @@ from ..training.whole_files import write_whole
 LARGEST_FILE = 2**31 - 2**20
 """Bytes: protobuf ends at 2 GiB, and a card needs some of them."""
 _SMALLEST_OUTSIDE = 1024
+
+
+def inputs_of(session: onnxruntime.InferenceSession, batch: np.ndarray) -> dict[str, np.ndarray]:
+    """What a session is fed with an encoded batch: its inputs are the encoder's tensors, in their order."""
+    return named_tensors(batch, [one.name for one in session.get_inputs()])
 
 
 def byte_size(model: onnx.ModelProto) -> int:

@@ -10,13 +10,14 @@ from pathlib import Path
 import numpy as np
 import onnx
 
-from ..scanner.card import ModelCard
+from ..scanner.card import KmerMethylationInput, ModelCard
 from ..scanner.encoding.encoder import encoder, rows_by_length
+from ..scanner.encoding.kmers_methylation import METHYLATED, UNMETHYLATED
 from ..scanner.errors import GenoscanError
 from ..scanner.inference.activation import activate
 from ..scanner.reading.genome import open_genome
 from ..training.data.simulate import RepeatSimulation, markov_sequence, random_table, simulate
-from .files import cpu_session
+from .files import cpu_session, inputs_of
 
 UNKNOWN = 4
 
@@ -149,7 +150,7 @@ def sample_windows(card: ModelCard, seed: int, count: int, genome: str | Path | 
     """Windows to compare on or to calibrate with: for each kind of sequence uint8 codes (count, window).
 
     random: bases of varied GC content, the first window with N at both ends. simulated: the same with tandem
-    repeats. real: windows spread over the FASTA ``genome``, where given, that are not mostly unknown.
+    repeats (not of models of reads, for which windows are reads with methylation). real: windows spread over the FASTA ``genome``, where given, that are not mostly unknown.
     """
     generator = np.random.default_rng(seed)
     random = np.stack([markov_sequence(generator, random_table(generator), card.window) for _ in range(count)])
@@ -160,7 +161,19 @@ def sample_windows(card: ModelCard, seed: int, count: int, genome: str | Path | 
     windows = {"random": random, "simulated": np.stack(simulated)}
     if genome is not None:
         windows["real"] = _real_windows(genome, card, generator, count)
+    if isinstance(card.input, KmerMethylationInput):
+        windows = {kind: _with_states(codes, generator) for kind, codes in windows.items() if kind != "simulated"}
     return windows
+
+
+def _with_states(codes: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """Marked codes of reads that tell of nine in ten CpGs; a read's CpGs are mostly of one state."""
+    states = generator.random((len(codes), 1)) < 0.5
+    states = states ^ (generator.random(codes.shape) < 0.2)
+    told = np.zeros(codes.shape, dtype=bool)
+    told[:, :-1] = (codes[:, :-1] == 1) & (codes[:, 1:] == 2)
+    told &= generator.random(codes.shape) < 0.9
+    return codes + np.where(told, np.where(states, METHYLATED, UNMETHYLATED), 0).astype(np.uint8)
 
 
 def _real_windows(path: str | Path, card: ModelCard, generator: np.random.Generator, count: int) -> np.ndarray:
@@ -198,10 +211,9 @@ def tensors(card: ModelCard, codes: np.ndarray) -> Iterator[tuple[np.ndarray, np
 
 
 def runner(model: onnx.ModelProto) -> Callable[[np.ndarray], np.ndarray]:
-    """A function from an input tensor to the first output of an ONNX model, on the CPU."""
+    """A function from an encoded batch to the first output of an ONNX model, on the CPU."""
     session = cpu_session(model)
-    name = session.get_inputs()[0].name
-    return lambda tensor: session.run(None, {name: tensor})[0]
+    return lambda batch: session.run(None, inputs_of(session, batch))[0]
 
 
 def compare(

@@ -17,7 +17,8 @@ import onnx
 import onnx_ir as ir
 from onnx_ir.passes.common import RemoveUnusedNodesPass
 
-from .files import cpu_session
+from ..scanner.encoding.encoder import named_tensors
+from .files import cpu_session, inputs_of
 from .precision import quiet
 
 PRODUCTS = ("Conv", "MatMul", "Gemm")
@@ -44,10 +45,10 @@ def to_int8(model: onnx.ModelProto, batches: Sequence[np.ndarray]) -> onnx.Model
     from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
-    convolutional = any(node.op_type == "Conv" for node in model.graph.node)
+    convolutional = _is_convolutional(model)
     options = {"DefaultTensorType": onnx.TensorProto.FLOAT}
     if not convolutional:
-        options["OpTypesToExcludeOutputQuantization"] = ["MatMul", "Gemm"]
+        options["OpTypesToExcludeOutputQuantization"] = list(PRODUCTS)
     with tempfile.TemporaryDirectory(prefix="genoscan") as folder, quiet():
         prepared, quantized = Path(folder, "prepared.onnx"), Path(folder, "quantized.onnx")
         onnx.save(model, prepared)
@@ -58,7 +59,7 @@ def to_int8(model: onnx.ModelProto, batches: Sequence[np.ndarray]) -> onnx.Model
         quantize_static(
             graph,
             str(quantized),
-            _reader(graph.graph.input[0].name, batches),
+            _reader([one.name for one in graph.graph.input], batches),
             quant_format=QuantFormat.QDQ,
             op_types_to_quantize=list(CONVOLUTIONAL if convolutional else PRODUCTS),
             nodes_to_quantize=None if convolutional else layers(graph),
@@ -76,6 +77,12 @@ def to_int8(model: onnx.ModelProto, batches: Sequence[np.ndarray]) -> onnx.Model
     products = set(layers(graph))
     others = [node.name for node in graph.graph.node if node.name and node.name not in products]
     return with_float_layers(made, graph, others)
+
+
+def _is_convolutional(model: onnx.ModelProto) -> bool:
+    """Whether convolutions are what the network is made of, and not what makes patches for a transformer."""
+    kinds = {node.op_type for node in model.graph.node}
+    return "Conv" in kinds and not any("LayerNormalization" in kind for kind in kinds)
 
 
 def layers(model: onnx.ModelProto) -> list[str]:
@@ -146,8 +153,7 @@ def sensitivities(
 
 def _results(model: onnx.ModelProto, batches: Sequence[np.ndarray]) -> list[np.ndarray]:
     session = cpu_session(model)
-    name = session.get_inputs()[0].name
-    return [session.run(None, {name: batch})[0] for batch in batches]
+    return [session.run(None, inputs_of(session, batch))[0] for batch in batches]
 
 
 def _forget_shapes_of_weights(model: onnx.ModelProto) -> None:
@@ -170,7 +176,7 @@ def _last_layer(model: onnx.ModelProto) -> list[str]:
     return names
 
 
-def _reader(name: str, batches: Sequence[np.ndarray]):
+def _reader(names: Sequence[str], batches: Sequence[np.ndarray]):
     from onnxruntime.quantization import CalibrationDataReader
 
     class Reader(CalibrationDataReader):
@@ -179,6 +185,6 @@ def _reader(name: str, batches: Sequence[np.ndarray]):
 
         def get_next(self) -> dict[str, np.ndarray] | None:
             batch = next(self.rest, None)
-            return None if batch is None else {name: batch}
+            return None if batch is None else named_tensors(batch, names)
 
     return Reader()

@@ -7,7 +7,7 @@ import contextlib
 import logging
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import onnx
 import torch
@@ -21,22 +21,24 @@ IR_VERSION = 10
 _SCOPES = "pkg.torch.onnx.name_scopes"
 
 
-def to_onnx(network: nn.Module, example: Tensor, dynamic: dict[int, str], input_name: str) -> onnx.ModelProto:
-    """The ONNX graph of a network of one input and one output ``logits``, constants folded.
+def to_onnx(
+    network: nn.Module, examples: Sequence[Tensor], dynamic: dict[int, str], input_names: Sequence[str]
+) -> onnx.ModelProto:
+    """The ONNX graph of a network of these inputs and one output ``logits``, constants folded.
 
-    example: an input of two or more along each dynamic axis; ``dynamic`` names those axes.
+    examples: inputs of two or more along each dynamic axis; ``dynamic`` names those axes.
     The model says nothing of the machine that made it, and the same network gives the same bytes.
     """
     network = network.eval().requires_grad_(False)
     with _quiet(), torch.no_grad(), plain_attention(network):
         program = torch.onnx.export(
             network,
-            (example,),
+            tuple(examples),
             dynamo=True,
             opset_version=OPSET,
-            input_names=[input_name],
+            input_names=list(input_names),
             output_names=["logits"],
-            dynamic_shapes=(dynamic,),
+            dynamic_shapes=tuple(dynamic for _ in examples),
             verbose=False,
         )
     model = program.model_proto

@@ -13,7 +13,7 @@ from pathlib import Path
 from .card import ModelCard
 from .catalogue import find_model
 from .errors import GenoscanError, OutputError, UsageError, WorkersLost
-from .options import ScanOptions, require_annotations
+from .options import ScanOptions, require_annotations, require_no_methylation
 from .progress import progress_bar, readable_bases, say, wants_bar
 from .reading.genome import same_genome
 from .resume import discard_store, identity_of
@@ -55,7 +55,7 @@ def plan_single(sample: Sample, card: ModelCard, output: str | None, format_: st
     if is_stream(output):
         return Job(sample.name, sample.genome, (0,), sample.regions, (output,))
     folder = f"{output}.pieces"
-    _require_apart([output, *files], [*_inputs(sample), *others])
+    require_apart([output, *files], [*_inputs(sample), *others])
     for path in files:
         require_place(Path(path))
     return Job(sample.name, sample.genome, (0,), sample.regions, (output,), folder)
@@ -86,8 +86,8 @@ def plan_folder(
                 if path in planned:
                     raise UsageError(f"{path}: two of the genomes or models would be written here; name them apart")
                 planned.add(path)
-            _require_apart([output, *files], [*_inputs(sample), *others])
-        _require_apart([os.path.join(out_dir, SUMMARY)], [*_inputs(sample), *others])
+            require_apart([output, *files], [*_inputs(sample), *others])
+        require_apart([os.path.join(out_dir, SUMMARY)], [*_inputs(sample), *others])
         folder = os.path.join(out_dir, f"{sample.name}.pieces")
         jobs.append(Job(sample.name, sample.genome, numbers, sample.regions, outputs, folder))
     try:
@@ -103,7 +103,7 @@ def _inputs(sample: Sample) -> list[str]:
     return [one for one in (sample.genome, *sample.models, *sample.regions) if one != "-"]
 
 
-def _require_apart(outputs: Sequence[str], inputs: Sequence[str]) -> None:
+def require_apart(outputs: Sequence[str], inputs: Sequence[str]) -> None:
     """`UsageError` where writing the files of a track or what lies beside them would replace an input."""
     for written in (f"{output}{ending}" for output in outputs for ending in ("", ".json", ".csi")):
         for one in inputs:
@@ -160,6 +160,7 @@ def scan_samples(
     staff = Staff(workers, address, threads, gpus_per_worker)
     with hire(list(numbers), device, batch_size, staff, _warn) as crew:
         cards = [model.card for model in crew.models]
+        require_no_methylation(cards)
         require_annotations(cards, settings)
         others = [one for one in (sheet, settings.satellites) if one is not None]
         if out_dir is None:

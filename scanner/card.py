@@ -7,6 +7,7 @@ comes from. A card is checked when it is read; an error names the field.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from typing import Annotated, Literal
 
@@ -85,12 +86,36 @@ class NucleotideInput(_Part):
     layout: Literal["one-hot", "codes"] = "one-hot"
 
 
+class KmerMethylationInput(_Part):
+    """Overlapping k-mer tokens and the methylation of each: two tensors int64 (batch, tokens), in this order.
+
+    Bases are the reference's, around one sequenced read. Tokens are those of `KmerInput` with stride 1. The methylation
+    of a token is 0 (unmethylated), 1 (methylated) or 2 (nothing known). What a read says of a CpG stands at the token
+    whose middle base, number k // 2, is the CpG's C on the forward strand; prefix and suffix have 2.
+    """
+
+    kind: Literal["kmer+methylation"] = "kmer+methylation"
+    k: int = Field(ge=1, le=12)
+    letters: str = Field(default="ACGT", pattern="^[ACGT]{4}$")
+    offset: Token = 0
+    unknown: Token
+    prefix: tuple[Token, ...] = ()
+    suffix: tuple[Token, ...] = ()
+
+    @property
+    def kmers(self) -> KmerInput:
+        """The tokens alone."""
+        return KmerInput(stride=1, **self.model_dump(exclude={"kind"}))
+
+
 def ragged(spec: _Part) -> bool:
     """Whether windows of the same size make different numbers of tokens."""
     return isinstance(spec, BytePairInput) or (isinstance(spec, KmerInput) and spec.singles is not None)
 
 
-ModelInput = Annotated[SpectrumInput | KmerInput | BytePairInput | NucleotideInput, Field(discriminator="kind")]
+ModelInput = Annotated[
+    SpectrumInput | KmerInput | BytePairInput | NucleotideInput | KmerMethylationInput, Field(discriminator="kind")
+]
 
 
 class Output(_Part):
@@ -103,13 +128,19 @@ class Output(_Part):
         default=None, ge=0, description="of outputs that are called: log10(what an assay measures + pseudocount)"
     )
     called: tuple[str, ...] = Field(default=(), description="outputs that become calls; empty: all of them")
+    prior: tuple[Annotated[float, Field(gt=0, le=1)], ...] = Field(
+        default=(), description="of reads: share of each class among the training examples; empty: the same for all"
+    )
 
 
 class Calling(_Part):
     """Defaults of interval calling, in the units of the activated score and in bases."""
 
     threshold: Score = Field(description="a call holds at least one bin that scores this or more")
-    extend: Score = Field(description="a call reaches as far as bins score this or more; at most the threshold")
+    extend: Score = Field(
+        description="a call reaches as far as bins score this or more, at most the threshold; of reads: classes of "
+        "this probability or more are listed with a call"
+    )
     gap: int = Field(
         default=0, ge=0, le=_LARGEST_NUMBER, description="intervals at most this many bases apart are one call"
     )
@@ -129,6 +160,7 @@ class Calling(_Part):
     annotation: Literal["tandem-repeat"] | None = Field(
         default=None, description="what is said of each call in further columns of the track"
     )
+    min_reads: int = Field(default=1, ge=1, description="of reads: a region with fewer is not called")
 
 
 class Track(_Part):
@@ -161,6 +193,29 @@ class Provenance(_Part):
     parity: dict[str, float] = {}
 
 
+class Marker(_Part):
+    """A region whose methylation the model has learned: bases [start, end) of a contig, 0-based half-open."""
+
+    chrom: str = Field(pattern=_BED_NAME)
+    start: int = Field(ge=0, le=_LARGEST_NUMBER)
+    end: int = Field(gt=0, le=_LARGEST_NUMBER)
+    target: str = Field(default="", description="the class that the region tells from the others")
+    digest: str = Field(
+        pattern="^[0-9a-f]{16}$", description="of its letters in upper case: first 16 hex digits of their SHA-256"
+    )
+
+    @model_validator(mode="after")
+    def _not_empty(self) -> Marker:
+        if self.start >= self.end:
+            raise ValueError("end: must be after start")
+        return self
+
+
+def sequence_digest(letters: str) -> str:
+    """A marker's ``digest`` of the reference's letters there, of either case."""
+    return hashlib.sha256(letters.upper().encode()).hexdigest()[:16]
+
+
 class ModelCard(_Part):
     """A model's card.
 
@@ -168,12 +223,15 @@ class ModelCard(_Part):
     side are read only, so window = step + 2 * context. Windows lie on a grid of ``step`` bases from each contig's
     start. A per-bin model whose network is indifferent to what lies beyond a contig may take contigs that fit into one
     window in a shorter one: ``shortest_window`` (window divided by a power of two) says how short.
+
+    Of sequenced reads (``read-classification``) each is a window by itself, with the read in its middle. ``markers``
+    are where the model knows what reads mean, in the genome ``assembly``; without them it is wherever reads are.
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     version: str
     description: str = ""
-    task: Literal["segmentation", "classification", "regression"]
+    task: Literal["segmentation", "classification", "regression", "read-classification"]
     input: ModelInput
     window: int = Field(gt=0, le=_LARGEST_WINDOW)
     step: int = Field(gt=0, le=_LARGEST_WINDOW)
@@ -186,6 +244,8 @@ class ModelCard(_Part):
     output: Output
     calling: Calling
     track: Track = Track()
+    assembly: str = Field(default="", description="the genome that markers are of, as hg38")
+    markers: tuple[Marker, ...] = Field(default=(), repr=False)
     provenance: Provenance = Provenance()
 
     @model_validator(mode="after")
@@ -205,6 +265,7 @@ class ModelCard(_Part):
             alone = len(self.output.called or self.output.names) == 1 and self.strand != "both"
             require(alone, "calling.annotation", "needs one called output, and a strand other than 'both'")
         self._check_peaks(require)
+        self._check_reads(require)
         if self.task == "segmentation":
             sizes = self.step % self.output.bin == 0 and self.context % self.output.bin == 0
             require(sizes, "output.bin", "must divide step and context")
@@ -240,6 +301,25 @@ class ModelCard(_Part):
         heights, rates = [one for one, _ in calling.shuffled_rates], [one for _, one in calling.shuffled_rates]
         ordered = heights == sorted(set(heights)) and rates == sorted(rates, reverse=True)
         require(ordered, "calling.shuffled_rates", "scores must rise and rates must not")
+
+    def _check_reads(self, require: Callable[[bool, str, str], None]) -> None:
+        methylation = isinstance(self.input, KmerMethylationInput)
+        if self.task != "read-classification":
+            require(not methylation, "input.kind", f"'{self.input.kind}' is for the task read-classification")
+            require(not self.output.prior, "output.prior", "is for the task read-classification")
+            require(not self.markers, "markers", "are for the task read-classification")
+            return
+        require(methylation, "input.kind", "must be 'kmer+methylation' for read-classification")
+        require(self.context == 0, "context", "must be 0 for read-classification")
+        require(self.strand == "forward", "strand", "must be 'forward' for read-classification")
+        require(self.output.activation == "softmax", "output.activation", "must be softmax for read-classification")
+        require(not self.output.called, "output.called", "is not for read-classification")
+        plain = self.calling.annotation is None and self.calling.prominence is None
+        require(plain, "calling.annotation", "and calling.prominence are not for read-classification")
+        share = self.output.prior
+        whole = not share or (len(share) == len(self.output.names) and abs(sum(share) - 1) <= 0.001)
+        require(whole, "output.prior", "must have a share for each of output.names, 1 in all")
+        require(bool(self.assembly) or not self.markers, "assembly", "must name the genome that markers are of")
 
     def to_json(self) -> str:
         return self.model_dump_json()

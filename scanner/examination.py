@@ -53,10 +53,11 @@ def examine(model: Model, codes: np.ndarray) -> Examination:
     tensor = np.zeros((len(batch), *encode.window_shape(card.window)), dtype=encode.dtype)
     encode.encode(batch, tensor)
     ((_, tensor),) = rows_by_length(encode, tensor)
+    shape = encode.tensor_shape(card.window) if not encode.ragged else tensor.shape[1:]
     logits = model.run(tensor)[:1]
     scores = fixed_scores(logits, card.output.activation)[0] / SCORE_UNIT
     return Examination(
-        input=f"{encode.name} {encode.dtype} {['batch', *tensor.shape[1:]]}",
+        input=f"{', '.join(encode.names)} {encode.dtype} {['batch', *shape]}",
         output=f"{', '.join(card.output.names)}: {logits.dtype} {['batch', *logits.shape[1:]]}",
         devices={device: _hindrance(device) for device in DEVICES if device != "auto"},
         scores=scores,

@@ -77,3 +77,20 @@ def require_annotations(cards: Sequence[ModelCard], options: ScanOptions) -> Non
         raise UsageError(
             f"--satellites {options.satellites}: {listed} says nothing of its calls that could be named; leave it out"
         )
+
+
+def require_methylation(card: ModelCard, path: str) -> None:
+    """`UsageError` for a model that does not read methylation."""
+    if card.task != "read-classification":
+        raise UsageError(
+            f"{path}: model {card.name} reads no methylation: leave out --methylation, or give another model"
+        )
+
+
+def require_no_methylation(cards: Sequence[ModelCard]) -> None:
+    """`UsageError` for a model that needs a sample's reads besides the genome."""
+    for card in cards:
+        if card.task == "read-classification":
+            raise UsageError(
+                f"model {card.name} classifies reads: name a sample with --methylation (BAM, CRAM, .pat or bedMethyl)"
+            )

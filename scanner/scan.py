@@ -17,7 +17,7 @@ from .errors import UsageError
 from .inference.devices import available_threads
 from .inference.session import open_model
 from .inference.stitch import SCORE_UNIT
-from .options import ScanOptions, require_annotations
+from .options import ScanOptions, require_annotations, require_no_methylation
 from .schedule import Job, OpenJob, open_job
 from .tracks import Collector, settled_chunks
 from .workers import ThreadWorkers
@@ -125,6 +125,7 @@ def scan_arrays(
     if threads is not None and threads < 1:
         raise UsageError(f"threads {threads}: must be at least 1")
     workers = ThreadWorkers([open_model(find_model(str(model)), device=device)], threads or available_threads())
+    require_no_methylation([workers.models[0].card])
     require_annotations([workers.models[0].card], settings)
     job = Job(str(genome), str(genome), (0,), tuple(regions))
     opened = open_job(job, workers, settings)

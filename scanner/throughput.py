@@ -99,7 +99,7 @@ def best_batch_size(
     """The smallest batch that is nearly the fastest, and windows a second by batch size, for a device whose speed
     depends on it. ``open_with``: opens the model for batches of that many windows.
 
-    Sizes double from 8 on until one brings nothing, or the device's memory ends (`GenoscanError` of the first one is
+    Sizes double from 8 on until one is slower, or the device's memory ends (`GenoscanError` of the first one is
     raised).
     """
     speeds: dict[int, float] = {}

@@ -24,6 +24,7 @@ _EXTRAS = {
     "peft": "train",
     "sklearn": "train",
     "scipy": "train",
+    "matplotlib": "plot",
     "pybigtools": "formats",
     "pyarrow": "formats",
     "matplotlib": "plot",

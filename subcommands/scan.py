@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import click
+from click.core import ParameterSource
 
+from ..scanner.errors import UsageError
 from .guard import guarded
 from .options import batch_size_option, device_option
 
@@ -32,6 +34,23 @@ _SCAN_OPTIONS = (
 )  # fmt: skip
 
 
+_METHYLATION_OPTIONS = ("device", "threads", "batch_size", "threshold", "min_probability", "min_reads", "quiet")
+
+
+def _require_single(genomes: tuple[str, ...], models: tuple[str, ...], given: set[str]) -> None:
+    """`UsageError` for what a scan with --methylation does not do."""
+    if len(genomes) > 1 or len(models) > 1:
+        raise UsageError("--methylation takes one genome and one model; run it once for each")
+    _require_none(given - {"genomes", "models", "output", "regions", "sample", *_METHYLATION_OPTIONS},
+                  "is not for scans with --methylation")  # fmt: skip
+
+
+def _require_none(options: set[str], problem: str) -> None:
+    """`UsageError` for the first of some options."""
+    for name in sorted(options):
+        raise UsageError(f"{'--ray' if name == 'address' else '--' + name.replace('_', '-')} {problem}")
+
+
 def _scan_options(function: Callable) -> Callable:
     for option in reversed(_SCAN_OPTIONS):
         function = option(function)
@@ -51,10 +70,18 @@ def _scan_options(function: Callable) -> Callable:
 @click.option("--out-dir", metavar="DIR", help="Folder for GENOME.MODEL.bed.gz of several genomes or models.")
 @click.option("--regions", multiple=True, metavar="REGION_OR_BED",
               help="chr1:1,001-2,000 (1-based, inclusive), a contig, or a BED file; repeatable.")  # fmt: skip
+@click.option("--methylation", "sample", metavar="SAMPLE",
+              help="A sample's reads, for a model of tissues: BAM or CRAM, .pat, bedMethyl.")  # fmt: skip
+@click.option("--min-probability", type=click.FloatRange(0, 1),
+              help="With --methylation: tissues that are listed with a call [default: the model's].")  # fmt: skip
+@click.option("--min-reads", type=click.IntRange(1),
+              help="With --methylation: fewest reads of a call [default: the model's].")  # fmt: skip
 @_scan_options
+@click.pass_context
 @guarded
-def scan(genomes, models, output, out_dir, regions, **options):
-    """Scan genomes (FASTA, plain, bgzip or gzip; - for stdin) with models and write tracks.
+def scan(context, genomes, models, output, out_dir, regions, sample, **options):
+    """Scan genomes (FASTA, plain, bgzip or gzip; - for stdin) with models and write tracks. With --methylation, a
+    sample's reads: which tissues they come from.
 
     \b
     Examples:
@@ -62,7 +89,19 @@ def scan(genomes, models, output, out_dir, regions, **options):
       genoscan scan genome.fa.gz --model repeats -o repeats.bed.gz --regions chr1:1,001-2,000
       genoscan scan a.fa b.fa --model repeats --model my.onnx --out-dir tracks/ --resume
       genoscan scan genome.fa --model repeats --satellites my_satellites.fa -o repeats.bed.gz
+      genoscan scan hg38.fa --model tissue.onnx --methylation cfdna.bam -o tissue.bed.gz
     """
+    given = {name for name in context.params if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
+    if sample is not None:
+        _require_single(genomes, models, given)
+        from ..scanner.tissue_scan import scan_methylation
+
+        taken = {name: options[name] for name in _METHYLATION_OPTIONS}
+        scan_methylation(genomes[0], models[0], sample, output, regions=regions, **taken)
+        return
+    _require_none(given & {"min_probability", "min_reads"}, "is for scans with --methylation")
+    for name in ("min_probability", "min_reads"):
+        options.pop(name)
     from ..scanner.batch import Sample, genome_stem, scan_samples
 
     samples = [Sample(genome_stem(genome), genome, models, regions) for genome in genomes]

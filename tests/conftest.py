@@ -1,6 +1,7 @@
 """What all tests share."""
 
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -17,3 +18,15 @@ def data_folder() -> Path:
     if not folder.is_dir():
         pytest.skip("no real data: set GENOSCAN_DATA to its folder")
     return folder
+
+
+@pytest.fixture
+def working_folder(tmp_path, monkeypatch):
+    """An empty folder that a user's commands run in; temporaries go to a folder beside it."""
+    here, temporary = tmp_path / "here", tmp_path / "temporary"
+    here.mkdir()
+    temporary.mkdir()
+    monkeypatch.chdir(here)
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    return here

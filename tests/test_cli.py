@@ -8,7 +8,6 @@ import os
 import re
 import subprocess
 import sys
-import tempfile
 import time
 
 import click
@@ -35,14 +34,9 @@ SUMMARY = re.compile(r"genoscan: .*: [\d.]+ \w?b with \S+ on cpu( \(auto\))?, \d
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """A working folder with two genomes and two models; temporaries go to a folder beside it."""
-    here, temporary = tmp_path / "here", tmp_path / "temporary"
-    here.mkdir()
-    temporary.mkdir()
-    monkeypatch.chdir(here)
-    monkeypatch.setenv("TMPDIR", str(temporary))
-    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+def folder(working_folder):
+    """Two genomes and two models."""
+    here = working_folder
     random = np.random.default_rng(3)
     for name in ("human", "mouse"):
         records = {f"{name}{number}": "".join(random.choice(list("ACGT"), 2000)) for number in (1, 2)}

@@ -32,7 +32,7 @@ def predict(model: bytes, codes: np.ndarray) -> np.ndarray:
     encode = encoder(parse_card(session.get_modelmeta().custom_metadata_map[CARD_KEY], "toy"))
     tensor = np.zeros((len(codes), *encode.window_shape(codes.shape[1])), dtype=encode.dtype)
     encode.encode(codes, tensor)
-    return session.run(None, {encode.name: tensor})[0]
+    return session.run(None, {encode.names[0]: tensor})[0]
 
 
 @pytest.mark.parametrize("make", MODELS.values(), ids=MODELS)

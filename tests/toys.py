@@ -8,7 +8,15 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from genoscan.scanner.card import CARD_KEY, Calling, KmerInput, ModelCard, NucleotideInput, Output
+from genoscan.scanner.card import (
+    CARD_KEY,
+    Calling,
+    KmerInput,
+    KmerMethylationInput,
+    ModelCard,
+    NucleotideInput,
+    Output,
+)
 from genoscan.scanner.encoding.kmers import token_count
 
 OPSET, IR_VERSION = 18, 10
@@ -24,7 +32,7 @@ def write(path: Path, model: bytes) -> Path:
 
 
 class Graph:
-    """Nodes and constants of a graph with one input and one output, collected call by call."""
+    """Nodes and constants of a graph with one output, collected call by call."""
 
     def __init__(self):
         self.nodes, self.constants = [], []
@@ -43,14 +51,13 @@ class Graph:
     def ints(self, *values: int) -> str:
         return self.constant(values, np.int64)
 
-    def serialize(self, card: ModelCard, source, output: str, output_shape) -> bytes:
-        """The finished model; ``source`` is (name, element type, shape) of the input."""
-        name, kind, shape = source
+    def serialize(self, card: ModelCard, source, output: str, output_shape, *more) -> bytes:
+        """The finished model; ``source`` is (name, element type, shape) of the input, ``more`` are further ones."""
         self.nodes.append(helper.make_node("Identity", [output], ["logits"]))
         graph = helper.make_graph(
             self.nodes,
             card.name,
-            [helper.make_tensor_value_info(name, kind, shape)],
+            [helper.make_tensor_value_info(*one) for one in (source, *more)],
             [helper.make_tensor_value_info("logits", TensorProto.FLOAT, output_shape)],
             self.constants,
         )
@@ -258,3 +265,38 @@ def kmer_bert(
     logits = dense(graph("Tanh", dense(cls, width, width)), width, len(card.output.names))
     source = "input_ids", TensorProto.INT64, ["batch", tokens]
     return graph.serialize(card, source, logits, ["batch", len(card.output.names)])
+
+
+def read_model(
+    window: int = 20, k: int = 3, names: tuple[str, ...] = ("methylated", "unmethylated"), **card_fields
+) -> bytes:
+    """Of reads: the logits of its two classes are how many CpGs of the read are methylated, and how many are not, both
+    doubled.
+
+    Tokens are those of `kmer_bert`. Tokens of 3-mers that hold an unknown base take 1 from the first class's logit.
+    """
+    spec = KmerMethylationInput(k=k, offset=5, unknown=1, prefix=(2,), suffix=(3,))
+    card_fields = {"calling": Calling(threshold=0.5, extend=0.1), **card_fields}
+    prior = card_fields.pop("prior", ())
+    card = ModelCard(
+        name="reads",
+        version="1",
+        task="read-classification",
+        input=spec,
+        window=window,
+        step=window,
+        context=0,
+        strand="forward",
+        output=Output(names=names, activation="softmax", bin=window, prior=prior),
+        **card_fields,
+    )
+    tokens, graph = token_count(window, spec.kmers), Graph()
+
+    def count(tensor: str, value: int, weight: float) -> str:
+        same = graph("Cast", graph("Equal", tensor, graph.constant(value, np.int64)), to=TensorProto.FLOAT)
+        return graph("Mul", graph("ReduceSum", same, graph.ints(1), keepdims=1), graph.constant(weight))
+
+    first = graph("Sub", count("methylation", 1, 2.0), count("tokens", 1, 1.0))
+    logits = graph("Concat", first, count("methylation", 0, 2.0), axis=1)
+    sources = [(name, TensorProto.INT64, ["batch", tokens]) for name in ("tokens", "methylation")]
+    return graph.serialize(card, sources[0], logits, ["batch", 2], sources[1])

@@ -165,24 +165,43 @@ def load_recipe(source: str | Path, shape: type[AnyRecipe] = Recipe) -> AnyRecip
     Raises `UsageError` when there is no such file or name and `GenoscanError` when the file is no recipe; the
     message names file and field.
     """
+    text, _ = recipe_source(source)
+    return parse_recipe(text, f"bundled recipe {source}" if str(source) in bundled_recipes() else str(source), shape)
+
+
+def recipe_source(source: str | Path) -> tuple[str, Path]:
+    """The TOML of a bundled recipe's name or of a file, as it stands, and the folder that its paths are relative to.
+
+    Errors of `load_recipe`.
+    """
     if str(source) in bundled_recipes():  # a run folder or file of that name in the working folder is not meant
-        return parse_recipe(bundled_text(str(source)), f"bundled recipe {source}", shape)
+        return bundled_text(str(source)), Path()
     path = Path(source)
-    if path.is_file():
-        try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise GenoscanError(f"{source}: cannot be read as a recipe: {error}") from None
-        return parse_recipe(text, str(source), shape)
-    raise UsageError(f"{source}: no such recipe file, and the bundled recipes are {', '.join(bundled_recipes())}")
+    if not path.is_file():
+        raise UsageError(f"{source}: no such recipe file, and the bundled recipes are {', '.join(bundled_recipes())}")
+    try:
+        return path.read_text(encoding="utf-8"), path.parent
+    except (OSError, UnicodeDecodeError) as error:
+        raise GenoscanError(f"{source}: cannot be read as a recipe: {error}") from None
 
 
 def parse_recipe(text: str, source: str, shape: type[AnyRecipe] = Recipe) -> AnyRecipe:
     """The recipe in ``text``; `GenoscanError` names ``source`` and the first field that is wrong."""
+    return checked_recipe(parse_table(text, source), source, shape)
+
+
+def parse_table(text: str, source: str) -> dict[str, Any]:
+    """A recipe's TOML; `GenoscanError` names ``source`` where it is none."""
     try:
-        return shape.model_validate(tomllib.loads(text))
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise GenoscanError(f"{source}: not a TOML file: {error}") from None
+
+
+def checked_recipe(table: dict[str, Any], source: str, shape: type[AnyRecipe]) -> AnyRecipe:
+    """The recipe of a table; `GenoscanError` names ``source`` and the first field that is wrong."""
+    try:
+        return shape.model_validate(table)
     except ValidationError as error:
         raise GenoscanError(f"{source}: wrong recipe: {first_problem(error)}") from None
 

@@ -11,12 +11,13 @@ from ...scanner.errors import GenoscanError, UsageError
 from ...training.pretrained.hub import download, is_hub_name
 from .huggingface import TRANSFORMERS
 from .module import MODULE
+from .reads import TISSUE_RUN
 from .runs import CLASSIFIER_RUN, SEQUENCE_RUN, TRAINING_RUN
 from .source import PRECISIONS, CheckpointSettings, Family, Precision, Source
 
 __all__ = ["FAMILIES", "PRECISIONS", "CheckpointSettings", "Family", "Precision", "Source", "open_checkpoint"]
 
-FAMILIES: tuple[Family, ...] = (TRAINING_RUN, SEQUENCE_RUN, CLASSIFIER_RUN, TRANSFORMERS, MODULE)
+FAMILIES: tuple[Family, ...] = (TRAINING_RUN, TISSUE_RUN, SEQUENCE_RUN, CLASSIFIER_RUN, TRANSFORMERS, MODULE)
 
 
 def open_checkpoint(checkpoint: str | Path, settings: CheckpointSettings | None = None) -> Source:

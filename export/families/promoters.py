@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 from ...scanner.card import ModelCard
+from ...scanner.errors import UsageError
 from ...training.nets.promoter_scan import PromoterScan
 from ...training.supervised.load import Trained
 
@@ -13,8 +14,11 @@ START = "start"
 
 
 def scanning(trained: Trained) -> tuple[nn.Module, ModelCard]:
-    """The network that reads stretches of a genome, and the card that says so: outputs as `PromoterScan` gives them."""
+    """The network that reads stretches of a genome, and the card that says so: outputs as `PromoterScan` gives them.
+    `UsageError` for classes."""
     net, settings, task = trained.module, trained.recipe.net, trained.recipe.task
+    if task.kind != "regression":
+        raise UsageError(f"{trained.card.name}: networks of promoters are exported with strengths, not with classes")
     module = PromoterScan(net, settings.start, settings.smoothed).eval()
     step = -(-CORE // net.step) * net.step
     card, start = trained.card, (START,) if module.knows_boxes else ()

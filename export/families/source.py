@@ -57,7 +57,8 @@ class CheckpointSettings:
 class Source:
     """An opened checkpoint.
 
-    network: from the tensor that the card's encoder makes to logits in the shape that the card says: the judge.
+    network: from the tensor (or tensors) that the card's encoder makes to logits in the shape that the card says: the
+        judge.
     layout: the module to be traced for a precision; it computes what ``network`` computes.
     card: without precision and parity.
     integers: its layout for int8 has integer products already: nothing is left to be quantized.

@@ -19,7 +19,7 @@ from ..card import ModelCard
 from ..errors import Interrupted
 from ..reading.sequence import Reader
 from ..reading.tiles import INTERVAL
-from . import repeats
+from . import repeats, tissues
 from .peak_columns import peak_columns
 from .repeats import Annotation, Column
 from .satellites import Satellites
@@ -73,6 +73,8 @@ KINDS = {
 
 def columns_of(card: ModelCard) -> tuple[Column, ...]:
     """The columns that the model's calls have after the strand."""
+    if card.task == "read-classification":
+        return tissues.COLUMNS
     if card.calling.prominence is not None:
         return peak_columns(card)
     return KINDS[card.calling.annotation].columns if card.calling.annotation is not None else ()

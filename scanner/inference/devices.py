@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -74,15 +74,15 @@ def provider_options(
     device: str,
     *,
     half: bool,
-    input_name: str,
+    input_names: Sequence[str],
     smallest: tuple[int, ...],
     largest: tuple[int, ...],
     engine_folder: str,
 ) -> list[tuple[str, dict[str, str]]]:
     """Providers for ``device`` ('cpu', 'cuda' or 'tensorrt'), most wanted first.
 
-    smallest, largest: the tensor shapes that will be run, for TensorRT's optimisation profile, so that it builds one
-        engine and never again.
+    smallest, largest: the shapes that will be run, of each input, for TensorRT's optimisation profile, so that it
+        builds one engine and never again.
     engine_folder: where TensorRT keeps that engine. One folder a model: engines are told apart by a graph's names and
         shapes, so a retrained model would be given its predecessor's.
 
@@ -104,7 +104,7 @@ def provider_options(
         return [cuda, cpu]
 
     def profile(shape: tuple[int, ...]) -> str:
-        return f"{input_name}:" + "x".join(map(str, shape))
+        return ",".join(f"{name}:" + "x".join(map(str, shape)) for name in input_names)
 
     tensorrt = (
         "TensorrtExecutionProvider",

@@ -16,9 +16,9 @@ import numpy as np
 import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_state
 
-from ..card import CARD_KEY, BytePairInput, KmerInput, ModelCard, parse_card
+from ..card import CARD_KEY, BytePairInput, KmerInput, KmerMethylationInput, ModelCard, parse_card
 from ..catalogue import for_device
-from ..encoding.encoder import Encoder, encoder, rows_by_length
+from ..encoding.encoder import Encoder, encoder, named_tensors, rows_by_length
 from ..errors import GenoscanError, Interrupted, UsageError
 from .devices import PROVIDER_OF, cuda_device_count, provider_options
 from .engines import LIBRARY, make_engine_folder, tensorrt_version
@@ -36,7 +36,7 @@ _TENSOR_DTYPES = {
 LARGEST_BATCH = 2**26
 """Most bases in a batch: beyond this a batch costs gigabytes and gains nothing."""
 
-_SLOW_ON_CPUS = ("SkipLayerNormFusion", "BiasGeluFusion")
+SLOW_ON_CPUS = ("SkipLayerNormFusion", "BiasGeluFusion")
 """Fusions whose operators were slower than their parts on a CPU: 2 % of a float32 BERT, 13 % of an int8 one."""
 _CPU_TOKENS = 600
 """Tokens in a CPU's batch: with four times as many, which no longer fit into its cache, a BERT was a fifth slower."""
@@ -59,7 +59,7 @@ class ModelFile:
     content: bytes = field(repr=False)
     sha256: str
     card: ModelCard
-    input_name: str
+    input_names: tuple[str, ...]
     device: str
     batch_size: int
     weights: str | None = None
@@ -67,7 +67,8 @@ class ModelFile:
 
 @dataclass(frozen=True)
 class Model:
-    """A model ready to scan. ``run`` takes one batch tensor and gives raw outputs as float32; thread-safe.
+    """A model ready to scan. ``run`` takes one batch, as its encoder makes it, and gives raw outputs as float32;
+    thread-safe.
 
     ``interrupt`` makes runs that are under way, and all later ones, raise `Interrupted` as soon as they can.
     """
@@ -106,8 +107,8 @@ def default_batch_size(device: str, card: ModelCard) -> int:
     bases = 2**15 if device == "cpu" else 2**20
     if isinstance(card.input, BytePairInput):
         bases = _CPU_TOKENS * _BASES_IN_A_PAIR if device == "cpu" else 2**15
-    elif isinstance(card.input, KmerInput) and device == "cpu":
-        bases = _CPU_TOKENS * card.input.stride
+    elif isinstance(card.input, KmerInput | KmerMethylationInput) and device == "cpu":
+        bases = _CPU_TOKENS * getattr(card.input, "stride", 1)
     return min(max(1, bases // card.window), 512)
 
 
@@ -133,9 +134,10 @@ def read_model(
             f"{path}: --batch-size {rows} is too large for windows of {card.window:,} bases; "
             f"at most {max(1, LARGEST_BATCH // card.window):,}"
         )
-    rows = _check_input(path, graph, card, encoder(card), rows, asked=batch_size is not None)
-    name = graph.inputs[0][0]
-    return ModelFile(path, content, _digest(content, weights), card, name, device, rows, weights)
+    encode = encoder(card)
+    rows = _check_input(path, graph, card, encode, rows, asked=batch_size is not None)
+    names = encode.names if len(encode.names) > 1 else (graph.inputs[0][0],)
+    return ModelFile(path, content, _digest(content, weights), card, names, device, rows, weights)
 
 
 def open_session(file: ModelFile, engines: Path | None = None) -> Model:
@@ -148,7 +150,7 @@ def open_session(file: ModelFile, engines: Path | None = None) -> Model:
     require_device(file.device)
     encode = encoder(file.card)
     session = _create_session(file, encode, engines)
-    run, interrupt = _runner(file.path, session, file.device)
+    run, interrupt = _runner(file.path, session, file.device, file.input_names)
     model = Model(file.path, file.sha256, file.card, encode, file.device, file.batch_size, run, interrupt)
     _check_output(model)
     return model
@@ -262,7 +264,7 @@ def _smallest_shape(file: ModelFile, encode: Encoder) -> tuple[int, ...]:
     """Of the tensors that will be run. A window of varying length may be run by itself and hold a base and no more."""
     if encode.ragged:
         return (1, 1)
-    return (file.batch_size, *encode.window_shape(file.card.shortest_window or file.card.window))
+    return (file.batch_size, *encode.tensor_shape(file.card.shortest_window or file.card.window))
 
 
 def _create_session(file: ModelFile, encode: Encoder, engines: Path | None) -> onnxruntime.InferenceSession:
@@ -279,9 +281,9 @@ def _create_session(file: ModelFile, encode: Encoder, engines: Path | None) -> o
     providers = provider_options(
         device,
         half=card.provenance.precision == "fp16",
-        input_name=file.input_name,
+        input_names=file.input_names,
         smallest=_smallest_shape(file, encode),
-        largest=(file.batch_size, *encode.window_shape(card.window)),
+        largest=(file.batch_size, *encode.tensor_shape(card.window)),
         engine_folder=str(make_engine_folder(file.sha256, engines)) if device == "tensorrt" else "",
     )
     try:
@@ -291,7 +293,7 @@ def _create_session(file: ModelFile, encode: Encoder, engines: Path | None) -> o
             options,
             providers=providers,
             enable_fallback=0,
-            **({"disabled_optimizers": _SLOW_ON_CPUS} if device == "cpu" else {}),
+            **({"disabled_optimizers": SLOW_ON_CPUS} if device == "cpu" else {}),
         )
     except ORT_ERRORS as error:
         raise GenoscanError(f"{path}: ONNX Runtime cannot run the model on {device}: {_first_line(error)}") from None
@@ -304,27 +306,31 @@ def _create_session(file: ModelFile, encode: Encoder, engines: Path | None) -> o
 
 
 def _check_input(path: str, graph: _Graph, card: ModelCard, encode: Encoder, rows: int, *, asked: bool) -> int:
-    """The batch size to use, once the graph's input is known to be what the card says."""
+    """The batch size to use, once the graph's inputs are known to be what the card says."""
     described = ", ".join(f"{name} {kind}{shape}" for name, kind, shape in graph.inputs)
-    wanted = ["batch", *encode.window_shape(card.window)]
+    wanted = ["batch", *encode.tensor_shape(card.window)]
+    several = f" for each of {', '.join(encode.names)}" if len(encode.names) > 1 else ""
     problem = f"{path}: the model's input does not match its card: it takes {described}, the card says " + (
-        f"{card.input.kind} of {card.window} bases, {encode.dtype} {wanted}"
+        f"{card.input.kind} of {card.window} bases, {encode.dtype} {wanted}{several}"
     )
-    if len(graph.inputs) != 1 or _TENSOR_DTYPES.get(graph.inputs[0][1]) != encode.dtype:
+    names = sorted(name for name, _, _ in graph.inputs)
+    if len(names) != len(encode.names) or (several and names != sorted(encode.names)):
         raise GenoscanError(problem)
-    shape = graph.inputs[0][2]
-    if len(shape) != len(wanted):
+    for _, kind, shape in graph.inputs:
+        if _TENSOR_DTYPES.get(kind) != encode.dtype or len(shape) != len(wanted):
+            raise GenoscanError(problem)
+        for have, want in zip(shape[1:], wanted[1:], strict=True):
+            if isinstance(have, int) and have != want:
+                raise GenoscanError(problem)
+    sizes = {shape[0] for _, _, shape in graph.inputs if isinstance(shape[0], int)}
+    if not sizes:
+        return rows
+    size = sizes.pop()
+    if sizes or size < 1:
         raise GenoscanError(problem)
-    for have, want in zip(shape[1:], wanted[1:], strict=True):
-        if isinstance(have, int) and have != want:
-            raise GenoscanError(problem)
-    if isinstance(shape[0], int):
-        if shape[0] < 1:
-            raise GenoscanError(problem)
-        if asked and rows != shape[0]:
-            raise UsageError(f"{path}: the model is made for batches of {shape[0]}; leave out --batch-size")
-        return shape[0]
-    return rows
+    if asked and rows != size:
+        raise UsageError(f"{path}: the model is made for batches of {size}; leave out --batch-size")
+    return size
 
 
 def _check_output(model: Model) -> None:
@@ -347,12 +353,12 @@ def _check_output(model: Model) -> None:
 
 
 def _runner(
-    path: str, session: onnxruntime.InferenceSession, device: str
+    path: str, session: onnxruntime.InferenceSession, device: str, names: tuple[str, ...]
 ) -> tuple[Callable[[np.ndarray], np.ndarray], Callable[[], None]]:
     """A function that runs the session on a batch, and one that ends its runs."""
     if not session.get_outputs():
         raise GenoscanError(f"{path}: the model's output does not match its card: the model has none")
-    name, output = session.get_inputs()[0].name, session.get_outputs()[0].name
+    output = session.get_outputs()[0].name
     if session.get_outputs()[0].type != "tensor(float)":
         raise GenoscanError(
             f"{path}: the model's output does not match its card: '{output}' is {session.get_outputs()[0].type}, "
@@ -381,12 +387,12 @@ def _runner(
         return run
 
     if device == "cpu":
-        return checked(lambda batch: session.run([output], {name: batch}, options)[0]), interrupt
-    return checked(_bound(session, name, output, options)), interrupt
+        return checked(lambda batch: session.run([output], named_tensors(batch, names), options)[0]), interrupt
+    return checked(_bound(session, names, output, options)), interrupt
 
 
 def _bound(
-    session: onnxruntime.InferenceSession, name: str, output: str, options: onnxruntime.RunOptions
+    session: onnxruntime.InferenceSession, names: tuple[str, ...], output: str, options: onnxruntime.RunOptions
 ) -> Callable[[np.ndarray], np.ndarray]:
     """A run through IO binding: each thread keeps its input buffers on the device, one for each batch shape.
 
@@ -397,14 +403,19 @@ def _bound(
 
     def run(batch: np.ndarray) -> np.ndarray:
         kept = local.__dict__.setdefault("bindings", {})
+        tensors = named_tensors(batch, names)
         if batch.shape not in kept:
-            value = onnxruntime.OrtValue.ortvalue_from_numpy(batch, "cuda", 0)
+            values = {
+                name: onnxruntime.OrtValue.ortvalue_from_numpy(tensor, "cuda", 0) for name, tensor in tensors.items()
+            }
             binding = session.io_binding()
-            binding.bind_ortvalue_input(name, value)
+            for name, value in values.items():
+                binding.bind_ortvalue_input(name, value)
             binding.bind_output(output, "cuda", 0)
-            kept[batch.shape] = (binding, value)
+            kept[batch.shape] = (binding, values)
         else:
-            kept[batch.shape][1].update_inplace(batch)
+            for name, tensor in tensors.items():
+                kept[batch.shape][1][name].update_inplace(tensor)
         binding = kept[batch.shape][0]
         with running:
             session.run_with_iobinding(binding, options)

@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO
 
@@ -26,6 +27,7 @@ from .digest import FileDigest, PassingDigest
 from .fai import read_fai
 from .fasta import Layout, check_records, read_layout
 from .letters import FileState, changed, close_letters, open_letters, read_codes, unreadable
+from .names import NameTable
 from .streams import arriving, open_pipe, until
 
 _CHUNK = 1 << 20
@@ -93,6 +95,21 @@ class Genome:
         Raises GenoscanError for a letter that is no nucleotide, and for a file that changed since it was opened.
         """
         return read_codes(self.source, self._letters, self._layout, contig, start, end)
+
+    @cached_property
+    def _table(self) -> NameTable:
+        return NameTable(self.names)
+
+    def number(self, name: str) -> int:
+        """The number of the contig with this name. Raises KeyError where there is none."""
+        number = int(self._table.find([name])[0])
+        if number < 0:
+            raise KeyError(name)
+        return number
+
+    def __contains__(self, name: str) -> bool:
+        """Whether a contig has this name."""
+        return bool(self._table.find([name])[0] >= 0)
 
     def share(self, contigs: np.ndarray) -> GenomePart:
         """What another process needs to read these contigs (int array of their numbers) while the genome is open."""

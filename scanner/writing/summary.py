@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+_LONGEST_CONTIGS = 100
 _REPORTED = ("numpy", "numba", "onnxruntime-gpu", "onnxruntime", "pyfaidx", "pysam", "tokenizers")
 
 
@@ -26,7 +27,27 @@ def package_versions() -> dict[str, str]:
     return found
 
 
-_LONGEST_CONTIGS = 100
+def genome_of(genome) -> dict[str, Any]:
+    """An open genome, as summaries have it."""
+    return {
+        "path": genome.source,
+        "digest": genome.digest(),
+        "contigs": len(genome.names),
+        "bases": int(genome.lengths.sum()),
+        "longest_contigs": _longest_contigs(genome.names, genome.lengths),
+        **genome.stamp(),
+    }
+
+
+def model_of(model) -> dict[str, Any]:
+    """A Model or ModelFile, as summaries have it."""
+    return {
+        "name": model.card.name,
+        "version": model.card.version,
+        "path": model.path,
+        "sha256": model.sha256,
+        "card": model.card.model_dump(mode="json", exclude={"input": {"tokenizer"}}),
+    }
 
 
 def summary_json(opened, model, workers, counts, files) -> str:
@@ -43,21 +64,8 @@ def summary_json(opened, model, workers, counts, files) -> str:
     thresholds = thresholds_of(model.card, options)
     summary: dict[str, Any] = {
         "versions": package_versions(),
-        "genome": {
-            "path": genome.source,
-            "digest": genome.digest(),
-            "contigs": len(genome.names),
-            "bases": int(genome.lengths.sum()),
-            "longest_contigs": _longest_contigs(genome.names, genome.lengths),
-            **genome.stamp(),
-        },
-        "model": {
-            "name": model.card.name,
-            "version": model.card.version,
-            "path": model.path,
-            "sha256": model.sha256,
-            "card": model.card.model_dump(mode="json", exclude={"input": {"tokenizer"}}),
-        },
+        "genome": genome_of(genome),
+        "model": model_of(model),
         "files": [os.path.basename(path) for path in files],
         "device": model.device,
         "batch_size": model.batch_size,

@@ -34,7 +34,7 @@ def tensor():
 
 
 def graph(net):
-    return to_onnx(net, torch.rand(2, 4, 30), {0: "batch"}, "sequence")
+    return to_onnx(net, (torch.rand(2, 4, 30),), {0: "batch"}, ("sequence",))
 
 
 def perturbed(model, shape):

@@ -67,7 +67,7 @@ def exported(checkpoint, tmp_path_factory):
 def test_layouts_compute_what_the_network_computes(checkpoint, layout):
     source = open_checkpoint(checkpoint)
     example = torch.zeros(2, 64, source.network.net.stem.in_channels, dtype=torch.uint8)
-    graph = to_onnx(layout(source.network.net), example, {0: "batch", 1: "bins"}, "spectrum")
+    graph = to_onnx(layout(source.network.net), (example,), {0: "batch", 1: "bins"}, ("spectrum",))
     session = onnxruntime.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"])
     for windows in sample_windows(source.card, 3, 3).values():
         windows[1, 500:540] = 4  # unknown bases inside, that fill no bin at either end
@@ -81,7 +81,7 @@ def test_layouts_compute_what_the_network_computes(checkpoint, layout):
 def test_integer_products_have_byte_weights(checkpoint):
     net = open_checkpoint(checkpoint).network.net
     example = torch.zeros(2, 64, net.stem.in_channels, dtype=torch.uint8)
-    graph = to_onnx(SpectrumIntegerLayout(net), example, {0: "batch", 1: "bins"}, "spectrum").graph
+    graph = to_onnx(SpectrumIntegerLayout(net), (example,), {0: "batch", 1: "bins"}, ("spectrum",)).graph
     products = [node for node in graph.node if node.op_type == "MatMulIntegerToFloat"]
     constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
     shapes = [constants[node.input[1]].shape for node in products]
@@ -147,7 +147,7 @@ def test_the_scanner_opens_it_and_gives_the_networks_scores(checkpoint, exported
         expected = source.network(torch.from_numpy(tensor)).numpy()
     model = open_model(exported["fp32"][0], device="cpu", batch_size=2)
     np.testing.assert_allclose(model.run(tensor), expected, atol=1e-3)
-    assert model.encoder.name == onnx.load(exported["fp32"][0]).graph.input[0].name
+    assert model.encoder.names[0] == onnx.load(exported["fp32"][0]).graph.input[0].name
 
 
 @pytest.mark.parametrize("precision", ["fp32", "int8"])

@@ -112,7 +112,7 @@ class Heads(nn.Module):
 
 @pytest.mark.parametrize("odd", [False, True])
 def test_a_network_of_the_users_own(odd):
-    model = to_onnx(Heads(odd), torch.rand(2, 4, 30), {0: "batch"}, "sequence")
+    model = to_onnx(Heads(odd), (torch.rand(2, 4, 30),), {0: "batch"}, ("sequence",))
     found = count_attentions(fuse_attention(model))
     assert (found.fused, len(found.unfused)) == ((0, 1) if odd else (1, 0))
 

@@ -15,9 +15,9 @@ def random_bases(length, seed=1):
     return torch.nn.functional.one_hot(codes, 4).T[None].float()
 
 
-def net(outputs=6):
+def net(outputs=6, members=2):
     torch.manual_seed(3)
-    return CorePromoterNet(outputs, WINDOW, 8, 11, 5, (1, 2, 4), 8, 0.2).eval().requires_grad_(False)
+    return CorePromoterNet(outputs, WINDOW, members, 8, 11, 5, (1, 2, 4), 8, 0.2).eval().requires_grad_(False)
 
 
 def test_a_window_alone_is_one_with_nothing_beside_it():
@@ -26,6 +26,48 @@ def test_a_window_alone_is_one_with_nothing_beside_it():
     found = network(bases)
     assert found.shape == (1, 6)
     torch.testing.assert_close(found, network.windows(padded)[:, network.reach // BIN])
+
+
+def member_of(network, number):
+    """One member as a network of its own: its groups of all weights, and all of the head."""
+    alone = net(len(network.head.weight), members=1)
+    own = {}
+    for name, one in network.state_dict().items():
+        if name == "head.weight":
+            own[name] = one.chunk(network.members, dim=1)[number] * network.members
+        elif one.ndim and name != "head.bias":
+            own[name] = one.chunk(network.members, dim=0)[number]
+        else:
+            own[name] = one
+    alone.load_state_dict(own)
+    return alone
+
+
+def test_it_gives_the_mean_of_its_members():
+    network, bases = net(members=3), random_bases(500)
+    mean = torch.stack([member_of(network, number)(bases) for number in range(3)]).mean(dim=0)
+    torch.testing.assert_close(network(bases), mean, rtol=1e-4, atol=1e-5)
+
+
+def test_in_training_each_window_is_read_by_one_member():
+    """Of five windows and two members the first three are the first member's, which learns nothing of the others."""
+    network = net().requires_grad_(True)
+    padded = torch.cat([random_bases(WINDOW + 2 * network.reach, seed) for seed in range(5)])
+    found = network._apart(padded)
+    for rows, number in ((slice(0, 3), 0), (slice(3, 5), 1)):
+        alone = member_of(network, number)
+        torch.testing.assert_close(found[rows], alone.windows(padded[rows], alone.reach)[:, 0], rtol=1e-4, atol=1e-5)
+    found[3:].sum().backward()
+    first, second = network.stem.weight.grad.chunk(2)
+    assert not first.any()
+    assert second.any()
+
+
+def test_half_of_the_first_filters_do_not_mind_the_strand():
+    network, bases = net(members=2), random_bases(100)
+    forward, backward = (network._motifs(one, 1).unflatten(1, (2, 8)) for one in (bases, bases.flip(1, 2)))
+    torch.testing.assert_close(forward[:, :, :4], backward[:, :, :4].flip(3))
+    assert not torch.allclose(forward[:, :, 4:], backward[:, :, 4:].flip(3), atol=1e-3)
 
 
 @pytest.mark.parametrize("first", [40, 200, 390])

@@ -16,9 +16,8 @@ class PromoterScan(nn.Module):
     network's outputs, averaged over ``smoothed`` bases, and the start, the best fit of sigma-70's boxes in the bin.
 
     Bins have ``net.step`` bases; start: the window's base at which transcription starts. A promoter drives all the
-    windows that hold it, so each of them measures it: the average has one summit where single windows have
-    several. Bins
-    whose windows reach beyond the bases have zeros.
+    windows that hold it, so each of them measures it: the average has one summit where single windows have several.
+    Bins whose windows reach beyond the bases have zeros.
     """
 
     def __init__(self, net: PromoterNet | CorePromoterNet, start: int, smoothed: int):

@@ -8,9 +8,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from ..recipe import Part
+from ..recipe import Part, checked_recipe
 from ..supervised.networks import NetSettings
-from ..supervised.recipe import NAME, Data, Fit, Task, apply_changes, checked_recipe, read_recipe_table, resolve_paths
+from ..supervised.recipe import NAME, Data, Fit, Task, apply_changes, read_recipe_table, resolve_paths
 
 
 class PretrainInputs(Part):

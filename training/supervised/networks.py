@@ -108,6 +108,7 @@ class CorePromoterSettings(Part):
     window: int = Field(default=170, ge=BIN, multiple_of=BIN)
     start: int = Field(default=165, ge=0)
     smoothed: int = Field(default=10, ge=1)
+    members: int = Field(default=1, ge=1)
     width: int = Field(default=64, ge=1)
     stem: int = Field(default=11, ge=1)
     kernel: int = Field(default=5, ge=1)

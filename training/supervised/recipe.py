@@ -7,21 +7,20 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from ...scanner.card import Calling, Score, Track
-from ...scanner.errors import GenoscanError, UsageError
+from ...scanner.errors import UsageError
 from ..measures.names import measure_names
-from ..recipe import Part, bundled_recipes, bundled_text, first_problem
+from ..recipe import Part, checked_recipe, parse_table, recipe_source
 from .networks import NetSettings
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
-_INPUTS = ("data", "genome", "exclude")
-_NET_PATHS = ("checkpoint",)
+_PATHS = {"inputs": ("data", "genome", "exclude"), "net": ("checkpoint",)}
 _CHOICES = ("adapt.way", "net.kind", "pretrain.kind")
 """Fields that decide which others a section has."""
 
@@ -280,25 +279,13 @@ def load_sequence_recipe(source: str | Path, changes: Sequence[str] = ()) -> Seq
 
 def read_recipe_table(source: str | Path) -> tuple[dict[str, Any], Path]:
     """A recipe's TOML as it stands, and the folder that its paths are relative to."""
-    if str(source) in bundled_recipes():
-        text, base = bundled_text(str(source)), Path()
-    elif Path(source).is_file():
-        try:
-            text, base = Path(source).read_text(encoding="utf-8"), Path(source).parent
-        except (OSError, UnicodeDecodeError) as error:
-            raise GenoscanError(f"{source}: cannot be read as a recipe: {error}") from None
-    else:
-        known = ", ".join(bundled_recipes())
-        raise UsageError(f"{source}: no such recipe file, and the bundled recipes are {known}")
-    try:
-        return tomllib.loads(text), base
-    except tomllib.TOMLDecodeError as error:
-        raise GenoscanError(f"{source}: not a TOML file: {error}") from None
+    text, base = recipe_source(source)
+    return parse_table(text, str(source)), base
 
 
-def resolve_paths(table: dict[str, Any], base: Path) -> None:
-    """Make a recipe's own paths relative to the working folder instead of its file."""
-    for section, names in (("inputs", _INPUTS), ("net", _NET_PATHS)):
+def resolve_paths(table: dict[str, Any], base: Path, paths: Mapping[str, Sequence[str]] = _PATHS) -> None:
+    """Make a recipe's own paths, fields of these sections, relative to the working folder instead of its file."""
+    for section, names in paths.items():
         part = table.get(section)
         for name in names:
             if isinstance(part, dict) and isinstance(part.get(name), str) and (base / part[name]).exists():
@@ -328,11 +315,3 @@ def _apply_change(table: dict[str, Any], change: str) -> None:
     if place.strip() in _CHOICES and table.get(field) != value:
         table.clear()  # the other fields are of what was chosen before
     table[field] = value
-
-
-def checked_recipe(table: dict[str, Any], source: str, shape: type[Part]) -> Any:
-    """The recipe of a table; `GenoscanError` names ``source`` and the first field that is wrong."""
-    try:
-        return shape.model_validate(table)
-    except ValidationError as error:
-        raise GenoscanError(f"{source}: wrong recipe: {first_problem(error)}") from None

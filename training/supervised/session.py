@@ -50,9 +50,6 @@ def _version(package: str) -> tuple[str, str] | None:
         return None
 
 
-WANDB = ("off", "online", "offline")
-
-
 def run_session(
     recipe: Part,
     out: Path,
@@ -69,7 +66,7 @@ def run_session(
     digests: path and digest of each input. time_limit: minutes. SIGTERM and SIGINT end in `SystemExit` 143 and 130.
     """
     start, place = time.monotonic(), resolve_device(device)
-    check_wandb(wandb)
+    use_wandb(wandb, out)
     threads = threads or available_threads()
     torch.set_num_threads(threads)
     run = open_run(out, recipe, digests, __version__, "data")
@@ -90,17 +87,14 @@ def run_session(
     return finished
 
 
-def check_wandb(mode: str) -> None:
-    """`UsageError` where Weights & Biases is wanted and not installed."""
+def use_wandb(mode: str, out: Path) -> None:
+    """Tell Weights & Biases how and where it logs; `UsageError` where it is wanted and not installed."""
     if mode == "off":
         return
-    if mode not in WANDB:
-        raise UsageError(f"--wandb {mode}: say {', '.join(WANDB)}")
-    try:
-        import wandb  # noqa: F401
-    except ImportError:
-        raise UsageError("--wandb: the package wandb is not installed: pip install wandb") from None
+    if _version("wandb") is None:  # a folder of that name, which it leaves behind, can be imported, too
+        raise UsageError("--wandb: the package wandb is not installed: pip install 'genoscan[wandb]'")
     os.environ["WANDB_MODE"] = mode
+    os.environ.setdefault("WANDB_DIR", str(out))
 
 
 def _note(out: Path, run: dict[str, Any], start: float, finished: bool) -> None:

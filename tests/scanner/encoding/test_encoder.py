@@ -55,7 +55,7 @@ def card_for(spec, window: int = 32) -> ModelCard:
 )
 def test_fills_the_rows_of_a_batch_that_is_not_full(spec, name, dtype, shape, expected):
     encode = encoder(card_for(spec))
-    assert (encode.name, encode.dtype, encode.window_shape(32)) == (name, np.dtype(dtype), shape)
+    assert (*encode.names, encode.dtype, encode.window_shape(32)) == (name, np.dtype(dtype), shape)
     out = np.full((3, *shape), 77, dtype=dtype)
     encode.encode(CODES, out)
     np.testing.assert_array_equal(out[:2], expected)

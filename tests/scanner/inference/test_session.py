@@ -37,7 +37,7 @@ def random_batches(model, count=16, seed=0):
 
 
 def options_of(device, **fields):
-    fields = {"half": False, "input_name": "x", "smallest": (1, 2), "largest": (3, 4), **fields}
+    fields = {"half": False, "input_names": ("x",), "smallest": (1, 2), "largest": (3, 4), **fields}
     fields = {"engine_folder": "/some/folder", **fields}
     return provider_options(device, **fields)
 
@@ -63,7 +63,7 @@ def test_options_are_texts_and_tf32_is_off():
 @pytest.mark.parametrize("half", [False, True])
 def test_tensorrt_knows_the_shapes_and_keeps_its_engines(name, half):
     smallest, largest = SHAPES[name]
-    listed = options_of("tensorrt", half=half, input_name=name, smallest=smallest, largest=largest)
+    listed = options_of("tensorrt", half=half, input_names=(name,), smallest=smallest, largest=largest)
     options = dict(listed)["TensorrtExecutionProvider"]
     expected = {
         "input_ids": ("input_ids:8x32", "input_ids:64x512"),

@@ -18,6 +18,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from genoscan.scanner.errors import GenoscanError, UsageError
 from genoscan.training.measures.regression import regression_measures
 from genoscan.training.supervised import run as run_module
+from genoscan.training.supervised import session as session_module
 from genoscan.training.supervised.load import load_trained, predict
 from genoscan.training.supervised.recipe import load_sequence_recipe
 from genoscan.training.supervised.run import train_sequences
@@ -224,6 +225,23 @@ def test_what_cannot_be_is_said_before_training(tmp_path, table):
     other = regression_table(tmp_path / "other.tsv", seed=9)
     with pytest.raises(UsageError, match=r"d: holds a run on other data \(.*t\.tsv\)"):
         fitted(tmp_path, other, "d", "fit.epochs=1")
+
+
+def test_wandb_that_is_not_installed_is_said_at_once(tmp_path, table, monkeypatch):
+    monkeypatch.setattr(session_module, "_version", lambda _: None)
+    with pytest.raises(UsageError, match="--wandb: the package wandb is not installed"):
+        fitted(tmp_path, table, wandb="offline")
+    assert not (tmp_path / "run").exists()
+
+
+def test_wandb_logs_into_the_run_folder(tmp_path, table):
+    if session_module._version("wandb") is None:
+        pytest.skip("wandb is not installed")
+    words = ["train", "promoter", "--recipe", write_recipe(tmp_path / "r.toml"), "--data", table, "--wandb", "offline"]
+    words = [sys.executable, "-m", "genoscan", *map(str, words), "-o", str(tmp_path / "run"), "-t", "1"]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("WANDB_")}
+    subprocess.run(words, check=True, env=environment, timeout=200, stdin=subprocess.DEVNULL, capture_output=True)
+    assert list((tmp_path / "run" / "wandb").glob("offline-run-*/*.wandb"))
 
 
 def test_a_signal_saves_at_the_next_step(tmp_path, table):

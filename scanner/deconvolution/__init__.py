@@ -1,0 +1,1 @@
+"""From reads or regions with their methylation to the proportions of tissues in a sample."""

@@ -1,0 +1,73 @@
+"""What simulated reads are like."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from ..recipe import Part
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class ReadSimulation(Part):
+    """Reads of cell types, drawn from an atlas (`simulation`).
+
+    A read is unmethylated with the atlas' share of its cell type; of the others ``partial`` are partially methylated,
+    the rest are methylated. Within a read, a CpG repeats the one before it with probability exp(-distance / block) and
+    is else drawn anew, methylated with the probability of its kind of read. Outside of the marker CpGs are methylated
+    as ``outside`` says, in every cell type.
+
+    floor: shares of the atlas are moved away from 0 and 1 to [floor, 1 - floor]: an atlas counts so many reads, no more.
+    levels: share of methylated CpGs in an unmethylated, a methylated and a partially methylated read.
+    block: bases over which CpGs agree.
+    unconverted: share of unmethylated Cs that are read as methylated; converted: of methylated ones as unmethylated.
+    missing: share of CpGs of a read of which nothing is known.
+    donors: people whose reads training sees; held_out_donors: others, for validation and test each. A donor's share at
+        a marker comes from a beta distribution about the atlas' share p, with the variance p (1 - p) / (donor_size + 1).
+    length, deviation: bases of fragments of cell-free DNA (167: about a nucleosome with its linker), normal; long_share
+        of them have twice the length. shortest: no fragment is shorter.
+    read_length, insert, insert_deviation: paired reads: the ends of fragments of about ``insert`` bases are read, so
+        many bases of each; what lies between is not seen. paired: share of reads that are paired ones.
+    """
+
+    floor: float = Field(default=0.002, gt=0, lt=0.5)
+    partial: Share = 0.08
+    levels: tuple[Share, Share, Share] = (0.04, 0.95, 0.5)
+    outside: Share = 0.85
+    block: float = Field(default=120.0, gt=0)
+    unconverted: float = Field(default=0.006, ge=0, lt=0.5)
+    converted: float = Field(default=0.004, ge=0, lt=0.5)
+    missing: float = Field(default=0.02, ge=0, lt=1)
+    donors: int = Field(default=40, ge=1)
+    held_out_donors: int = Field(default=20, ge=1)
+    donor_size: float = Field(default=60.0, gt=0)
+    length: float = Field(default=167.0, gt=0)
+    deviation: float = Field(default=18.0, ge=0)
+    long_share: Share = 0.08
+    shortest: int = Field(default=40, ge=1)
+    paired: Share = 0.3
+    read_length: int = Field(default=100, ge=1)
+    insert: float = Field(default=260.0, gt=0)
+    insert_deviation: float = Field(default=40.0, ge=0)
+
+
+class Drawing(Part):
+    """Which reads are drawn. The exact posterior is always that of the ``prior``, however reads are drawn.
+
+    targets: share of reads whose cell type is that of their marker; the others have the prior's.
+    outside: share of reads that need not have a CpG of the marker (any CpG will do).
+    prior: of cell types in the answer: all alike, or ``blood``, with so many reads of blood cells as cell-free DNA has.
+    """
+
+    targets: Share = 0.0
+    outside: Share = 0.03
+    prior: Literal["uniform", "blood"] = "uniform"
+    blood_share: Share = 0.85
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Drawing:
+        if self.prior == "blood" and not 0 < self.blood_share < 1:
+            raise ValueError("blood_share: must lie between 0 and 1")
+        return self
