@@ -27,7 +27,6 @@ _EXTRAS = {
     "matplotlib": "plot",
     "pybigtools": "formats",
     "pyarrow": "formats",
-    "matplotlib": "plot",
 }
 """Packages that only some commands need, and the extra that brings them."""
 

@@ -53,9 +53,7 @@ def loss_of(losses: Losses, net: ReadNet, weights: Tensor, markers: int) -> Call
         logits = outputs[:, :classes]
         total = -(wanted * log_softmax(logits, dim=1)).sum(dim=1).mean()
         if losses.kinds:
-            total = (
-                total - losses.kinds * (labels[:, columns.kinds] * outputs[:, classes : classes + kinds]).sum(1).mean()
-            )
+            total = total - losses.kinds * (labels[:, columns.kinds] * outputs[:, classes : classes + kinds]).sum(1).mean()
         rest = outputs[:, classes + kinds :]
         if losses.markers:
             total = total + losses.markers * cross_entropy(rest[:, :markers], labels[:, columns.marker].long())

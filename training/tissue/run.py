@@ -128,3 +128,4 @@ def restore_net(recipe: TissueRecipe, run: Path) -> ReadBert:
     except (OSError, RuntimeError, ValueError, KeyError, SafetensorError) as error:
         raise GenoscanError(f"{folder}: no network of `genoscan train tissue`, or a damaged one") from error
     return net.eval()
+
