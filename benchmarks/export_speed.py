@@ -30,7 +30,6 @@ import os
 import platform
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -56,6 +55,7 @@ from genoscan.scanner.inference.devices import available_threads
 from genoscan.training.data.demo import fasta_record
 
 ROUNDS, SECONDS, SCAN_SECONDS = 3, 4.0, 20.0
+OVERLAP = "overlap"
 CNN_WINDOW, CNN_STEP = 1000, 100
 
 
@@ -241,7 +241,9 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="the JSON file; the plot lies beside it")
     parser.add_argument("--threads", type=int, default=available_threads())
-    parser.add_argument("--models", nargs="+", choices=tuple(CONFIGURATIONS), default=list(CONFIGURATIONS))
+    parser.add_argument(
+        "--only", choices=(*CONFIGURATIONS, OVERLAP), help="one part; the others are taken over from OUT"
+    )
     parser.add_argument("--work", type=Path, help="a folder for checkpoints and exports, which a later run takes over")
     parser.add_argument("--prepare", action="store_true", help="only make what --work keeps; the machine may be busy")
     parser.add_argument("--quick", action="store_true", help="small networks, one round: only to see that all works")
@@ -257,20 +259,23 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> int:
     settings = parse(argv)
     sys.path.insert(0, str(Path(__file__).parent))  # where --module finds export_checkpoints
-    started = time.perf_counter()
-    result = {"machine": machine(settings.threads), "quick": settings.quick, "models": {}}
+    result: dict = {"models": {}}
+    if settings.only and settings.out.exists():
+        result = json.loads(settings.out.read_text())
+    result |= {"machine": machine(settings.threads), "quick": settings.quick}
     with tempfile.TemporaryDirectory(prefix="genoscan-") as name:
         folder = settings.work or Path(name)
         folder.mkdir(parents=True, exist_ok=True)
-        for model in settings.models:
+        for model in (one for one in CONFIGURATIONS if settings.only in (None, one)):
             bert = (SMALL if settings.quick else CONFIGURATIONS)[model]
-            result["models"][model] = bert_section(model, bert, folder, settings)
+            found = bert_section(model, bert, folder, settings)
             if not settings.prepare:
+                result["models"][model] = found
                 write(settings.out, result)
         if settings.prepare:
             return 0
-        result["overlap"] = overlap_section(folder, settings)
-    result["seconds"] = round(time.perf_counter() - started)
+        if settings.only in (None, OVERLAP):
+            result["overlap"] = overlap_section(folder, settings)
     write(settings.out, result)
     plot(result, settings.out.with_suffix(".png"))
     return 0
