@@ -340,3 +340,20 @@ def test_from_python(folder):
 def test_nothing_is_called():
     assert scan("--min-reads", "4").exit_code == 0
     assert lines() == []
+
+
+# ---- the track, shown
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_track_has_a_report_a_picture_and_a_hub():
+    assert scan(output="out.bb").exit_code == 0
+    for command in (
+        ("report", "out.bb", "-o", "out.html"),
+        ("plot", "out.bb", "--region", "chr2", "-o", "out.svg"),
+        ("hub", "out.bb", "--assembly", "toy", "--email", "me@example.org"),
+    ):
+        result = commands.invoke(*command)
+        assert result.exit_code == 0, result.output
+    assert Path("out.html").read_text().count('<div class="card call">') == 2
+    assert "type bigBed 9 +" in Path("hub/hub.txt").read_text()
