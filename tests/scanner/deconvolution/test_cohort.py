@@ -114,7 +114,11 @@ def test_changed_or_damaged_samples_are_done_again(tmp_path, atlas, monkeypatch)
     samples = [str(pat(tmp_path / f"{name}.pat", (0.6, 0.3, 0.1), seed)) for seed, name in enumerate("abc")]
     options = {"atlas": str(atlas), "resamples": 0, "quiet": True}
     out, read = tmp_path / "out.tsv", cohort._read_estimates
-    monkeypatch.setattr(cohort, "open_output", lambda path: (_ for _ in ()).throw(GenoscanError("disk full")))
+
+    def full(_):
+        raise GenoscanError("disk full")
+
+    monkeypatch.setattr(cohort, "open_output", full)
     with pytest.raises(GenoscanError, match="disk full"):
         cohort.deconvolve(samples, str(out), **options)
     monkeypatch.undo()
