@@ -15,18 +15,17 @@ from .subcommands.explain import explain
 from .subcommands.export import export
 from .subcommands.hub import hub
 from .subcommands.models import models
+from .subcommands.plot import plot
 from .subcommands.report import report
 from .subcommands.scan import batch, scan
 from .subcommands.train import train
 
 _HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
-_COMMANDS = [
-    *(scan, batch, deconvolve, explain, report, hub, models, bench, demo),
-    *(data, train, evaluate, export, check),
-]
+_SCANNING = [scan, batch, deconvolve, explain, report, plot, hub, models, bench, demo]
+_TRAINING = [data, train, evaluate, export, check]
 
 
-@click.group(commands=_COMMANDS, context_settings=_HELP)
+@click.group(commands=[*_SCANNING, *_TRAINING], context_settings=_HELP)
 @click.version_option(__version__, prog_name="genoscan", message="%(prog)s %(version)s")
 def main() -> None:
     """Run neural models over whole genomes and write BED tracks.

@@ -45,14 +45,15 @@ class ReadEncoder(nn.Module):
     """int64 tokens and methylation (batch, tokens) to hidden states (batch, places, width), places = tokens / patch.
 
     embedding: width of the two embeddings before the convolution that makes patches; without patches, that of all.
-    kernel: tokens that a patch sees, itself in the middle.
+    kernel: tokens that a patch sees, itself in the middle. sees: ``both``, or the ``bases`` or ``methylation`` alone.
     """
 
     def __init__(
         self, vocabulary: int, tokens: int, width: int, layers: int, heads: int, feedforward: int, dropout: float,
-        patch: int, kernel: int, embedding: int,
+        patch: int, kernel: int, embedding: int, sees: str = "both",
     ):  # fmt: skip
         super().__init__()
+        self.sees = sees
         if tokens % patch:
             raise ValueError(f"{tokens} tokens are no whole number of patches of {patch}")
         if (kernel - patch) % 2 or kernel < patch:
@@ -72,7 +73,8 @@ class ReadEncoder(nn.Module):
             nn.init.normal_(one.weight, std=0.5 if patch > 1 else 0.02)
 
     def forward(self, tokens: Tensor, methylation: Tensor) -> Tensor:
-        hidden = self.kmers(tokens) + self.states(methylation)
+        kmers, states = self.kmers(tokens), self.states(methylation)
+        hidden = kmers if self.sees == "bases" else states if self.sees == "methylation" else kmers + states
         hidden = self.patches(hidden.transpose(1, 2)).transpose(1, 2)
         hidden = self.drop(self.norm(hidden + self.places))
         for block in self.blocks:

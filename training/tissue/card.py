@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from pydantic import ValidationError
 
@@ -30,21 +32,34 @@ def tissue_card(
     try:
         return ModelCard(
             name=recipe.name,
-            version=said.version,
-            description=said.description,
             task="read-classification",
             input=recipe.data.spec,
             window=window,
             step=window,
             context=0,
             strand="forward",
-            max_unknown=said.max_unknown,
             output=Output.model_validate(output),
-            calling=said.calling,
-            track=said.track,
-            assembly=said.assembly if markers else "",
             markers=markers,
-            provenance=Provenance(data=said.data, held_out=said.held_out, licence=said.licence),
+            **_said(recipe, bool(markers)),
         )
     except ValidationError as error:
         raise UsageError(f"recipe {recipe.name}: {first_problem(error, 'card')}") from None
+
+
+def _said(recipe: TissueRecipe, marked: bool) -> dict[str, Any]:
+    """The card's fields that the recipe's [card] has; an assembly only where there are markers of one."""
+    said = recipe.card
+    return {
+        "version": said.version,
+        "description": said.description,
+        "max_unknown": said.max_unknown,
+        "calling": said.calling,
+        "track": said.track,
+        "assembly": said.assembly if marked else "",
+        "provenance": Provenance(data=said.data, held_out=said.held_out, licence=said.licence),
+    }
+
+
+def with_said(card: ModelCard, recipe: TissueRecipe) -> ModelCard:
+    """A trained network's card with what the recipe's [card] says now, which may change after training."""
+    return ModelCard.model_validate(card.model_copy(update=_said(recipe, bool(card.markers))).model_dump())

@@ -20,7 +20,7 @@ def build_encoder(recipe: TissueRecipe) -> ReadEncoder:
     net, data = recipe.net, recipe.data
     return ReadEncoder(
         FIRST_KMER + 4**data.k, data.tokens, net.width, net.layers, net.heads, net.feedforward, net.dropout, net.patch,
-        net.kernel, net.embedding,
+        net.kernel, net.embedding, net.sees,
     )  # fmt: skip
 
 

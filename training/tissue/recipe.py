@@ -64,6 +64,7 @@ class ReadData(Part):
 class ReadNet(Part):
     """The network of `nets.read_bert`.
 
+    sees: bases and methylation, or one of them alone, for comparison.
     checkpoint: a pretraining run (``[pretrain]``) of the same encoder, from which it starts.
     """
 
@@ -77,6 +78,7 @@ class ReadNet(Part):
     embedding: int = Field(default=32, ge=1)
     mixtures: int = Field(default=1, ge=1)
     hidden: int = Field(default=256, ge=1)
+    sees: Literal["both", "bases", "methylation"] = "both"
     checkpoint: str = ""
 
     @model_validator(mode="after")

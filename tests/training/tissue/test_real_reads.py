@@ -48,7 +48,7 @@ def test_regions_are_in_one_split(tmp_path):
     [
         ("12202", "1220", "line 2: methyl_seq must have a digit"),
         ("12202", "12302", "line 2: methyl_seq must have a digit"),
-        ("12202", "02212", "line 2: methyl_seq has a state at k-mer 4"),
+        ("12202", "20202", "line 2: methyl_seq has a state at k-mer 2"),
         ("ACG CGT", "ACG GGT", "line 2: dna_seq: its k-mers do not overlap"),
         ("ACG CGT", "ACG CG", "line 2: dna_seq must be 3-mers"),
         ("\tN\ty", "\t\ty", "line 3: has no class"),
