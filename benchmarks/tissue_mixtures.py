@@ -3,9 +3,10 @@
     python benchmarks/tissue_mixtures.py --data methylation/ --network regions.onnx \
       --out benchmarks/results/tissue_mixtures.json
 
-``--data``: a folder with panel_hg38.tsv.gz, uxm_deconv.Atlas.U25.l4.hg19.tsv.gz, Liver_STL011.pat.gz, Sigmoid_Colon_STL001.pat.gz, Lung_STL001.pat.gz, meth_atlas.reference_atlas.csv.gz,
-meth_atlas.examples.csv.gz, celfie.sample_data.txt.gz and celfie.tissue_proportions.csv.gz. ``--network``: of
-`genoscan train mixtures --atlas panel_hg38.tsv.gz`, trained on other donors.
+``--data``: a folder with panel_hg38.tsv.gz, uxm_deconv.Atlas.U25.l4.hg19.tsv.gz, Liver_STL011.pat.gz,
+Sigmoid_Colon_STL001.pat.gz, Lung_STL001.pat.gz, meth_atlas.reference_atlas.csv.gz, meth_atlas.examples.csv.gz,
+celfie.sample_data.txt.gz and celfie.tissue_proportions.csv.gz. ``--network``: of `genoscan train mixtures --atlas
+panel_hg38.tsv.gz --steps 3000`, trained on other donors.
 
 Simulated: mixtures of 6 to 9 cell types, 70 to 95 % of them the blood's, of people of whom training has seen none. A
 spike is found where the estimate of hepatocytes is above the threshold that 95 % of mixtures without them stay below,
