@@ -3,7 +3,7 @@
 from .scanner.compiled import provide_cache_folder
 
 __version__ = "0.1.0"
-__all__ = ["Call", "GenoscanError", "ModelCard", "load_model", "predict", "scan", "scan_arrays"]
+__all__ = ["Call", "GenoscanError", "ModelCard", "load_model", "predict", "scan", "scan_arrays", "scan_methylation"]
 
 _HOMES = {
     "Call": (".scanner.scan", "Call"),
@@ -13,6 +13,7 @@ _HOMES = {
     "predict": (".scanner.predict", "predict"),
     "scan": (".scanner.scan", "scan"),
     "scan_arrays": (".scanner.scan", "scan_arrays"),
+    "scan_methylation": (".scanner.tissue_scan", "scan_methylation"),
 }
 
 provide_cache_folder()  # before any module that defines compiled functions

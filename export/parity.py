@@ -149,8 +149,9 @@ def _correlation(expected: np.ndarray, got: np.ndarray) -> float:
 def sample_windows(card: ModelCard, seed: int, count: int, genome: str | Path | None = None) -> dict[str, np.ndarray]:
     """Windows to compare on or to calibrate with: for each kind of sequence uint8 codes (count, window).
 
-    random: bases of varied GC content, the first window with N at both ends. simulated: the same with tandem
-    repeats (not of models of reads, for which windows are reads with methylation). real: windows spread over the FASTA ``genome``, where given, that are not mostly unknown.
+    random: bases of varied GC content, the first window with N at both ends. simulated: the same with tandem repeats;
+    not of models of reads, for which windows are reads that tell of CpGs. real: windows spread over the FASTA
+    ``genome``, where given, that are not mostly unknown.
     """
     generator = np.random.default_rng(seed)
     random = np.stack([markov_sequence(generator, random_table(generator), card.window) for _ in range(count)])

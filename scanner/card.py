@@ -139,7 +139,7 @@ class Calling(_Part):
     threshold: Score = Field(description="a call holds at least one bin that scores this or more")
     extend: Score = Field(
         description="a call reaches as far as bins score this or more, at most the threshold; of reads: classes of "
-        "this probability or more are listed with a call"
+        "this share or more are listed with a call"
     )
     gap: int = Field(
         default=0, ge=0, le=_LARGEST_NUMBER, description="intervals at most this many bases apart are one call"
@@ -161,6 +161,9 @@ class Calling(_Part):
         default=None, description="what is said of each call in further columns of the track"
     )
     min_reads: int = Field(default=1, ge=1, description="of reads: a region with fewer is not called")
+    min_evidence: float = Field(
+        default=2.0, ge=0, le=1000, description="of reads: log10 of how much likelier they are with a called class"
+    )
 
 
 class Track(_Part):

@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from .cards import card_text
 from .export import limit_options, limits_of
 from .guard import guarded
 from .messages import say
@@ -41,7 +42,7 @@ def check(model, checkpoint, genome, module, trust_remote_code, device, max_diff
     path = find_model(model)
     opened = open_model(path, device)
     found = examine(opened, example_window(opened.card, genome))
-    click.echo(opened.card.model_dump_json(indent=2))
+    click.echo(card_text(opened.card))
     click.echo(f"input    {found.input}\noutput   {found.output}\nsha256   {opened.sha256}")
     for name, hindrance in found.devices.items():
         click.echo(f"{name:<8} {hindrance or 'can run it' if name != opened.device else 'runs it'}")

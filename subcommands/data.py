@@ -93,3 +93,30 @@ def data_promoters(table, out, contig, validation, tested, excluded, margin):
     stretches = [[parse_block(text) for text in texts] for texts in (validation, tested, excluded)]
     counts = write_promoters(table, contig, Blocks(*stretches, margin=margin), out)
     say(f"{out}: " + ", ".join(f"{count:,} for {name}" for name, count in counts.items()))
+
+
+@data.command("tissue")
+@click.option("-o", "--out", required=True, metavar="DIR", help="New folder for the shards and dataset.json.")
+@click.option("--atlas", required=True, metavar="TSV", help="Markers by cell types: the unmethylated share of reads.")
+@click.option("--genome", metavar="FASTA", help="Where the markers' bases come from, if the atlas has none.")
+@click.option("--recipe", metavar="NAME_OR_TOML", help="What reads are like: [simulation] and [drawing] of a recipe.")
+@click.option("--reads", type=click.IntRange(1), default=1_000_000, show_default=True, help="Reads for training.")
+@click.option("--validation", type=click.IntRange(1), default=20_000, show_default=True, help="Reads for validation.")
+@click.option("--test", "tested", type=click.IntRange(0), default=20_000, show_default=True, help="Reads for the test.")
+@click.option("--shard", type=click.IntRange(1), default=100_000, show_default=True, help="Reads in a file.")
+@click.option("--seed", type=click.IntRange(0), help="Of all that is drawn [default: the recipe's].")
+@guarded
+def data_tissue(out, atlas, genome, recipe, reads, validation, tested, shard, seed):
+    """Simulate sequenced reads of cell types at the markers of a methylation atlas, with the exact posterior of each,
+    as Arrow files for `genoscan train tissue --shards`. Donors of the three splits differ.
+
+    \b
+    Example:
+      genoscan data tissue --atlas Atlas.U25.l4.hg38.tsv --genome hg38.fa -o data/tissue
+    """
+    from ..training.tissue.datasets import build_shards
+    from ..training.tissue.settings import load_simulated_data
+
+    said = load_simulated_data(recipe)
+    said = said if seed is None else said._replace(seed=seed)
+    build_shards(out, atlas, genome, said, (reads, validation, tested), shard, say)

@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from .cards import card_text
 from .guard import guarded
 
 
@@ -51,13 +52,9 @@ def show_model(name: str, as_autosql: bool) -> None:
       genoscan models show repeats
       genoscan models show repeats --autosql > repeats.as
     """
-    from ..scanner.card import BytePairInput
     from ..scanner.catalogue import find_model
     from ..scanner.inference.session import read_card
     from ..scanner.writing.autosql import autosql
 
     card = read_card(find_model(name))
-    if isinstance(card.input, BytePairInput):  # thousands of lines
-        size = f"(a tokenizer.json of {len(card.input.tokenizer):,} characters)"
-        card = card.model_copy(update={"input": card.input.model_copy(update={"tokenizer": size})})
-    click.echo(autosql(card) if as_autosql else card.model_dump_json(indent=2), nl=not as_autosql)
+    click.echo(autosql(card) if as_autosql else card_text(card), nl=not as_autosql)

@@ -34,7 +34,8 @@ _SCAN_OPTIONS = (
 )  # fmt: skip
 
 
-_METHYLATION_OPTIONS = ("device", "threads", "batch_size", "threshold", "min_probability", "min_reads", "quiet")
+_FOR_METHYLATION = ("min_share", "min_evidence", "min_reads")
+_METHYLATION_OPTIONS = ("device", "threads", "batch_size", "threshold", "format", "quiet", *_FOR_METHYLATION)
 
 
 def _require_single(genomes: tuple[str, ...], models: tuple[str, ...], given: set[str]) -> None:
@@ -72,8 +73,11 @@ def _scan_options(function: Callable) -> Callable:
               help="chr1:1,001-2,000 (1-based, inclusive), a contig, or a BED file; repeatable.")  # fmt: skip
 @click.option("--methylation", "sample", metavar="SAMPLE",
               help="A sample's reads, for a model of tissues: BAM or CRAM, .pat, bedMethyl.")  # fmt: skip
-@click.option("--min-probability", type=click.FloatRange(0, 1),
-              help="With --methylation: tissues that are listed with a call [default: the model's].")  # fmt: skip
+@click.option("--min-share", type=click.FloatRange(0, 1),
+              help="With --methylation: least share of listed tissues [default: the model's].")  # fmt: skip
+@click.option("--min-evidence", type=click.FloatRange(0),
+              help="With --methylation: log10 of how much likelier the reads must be with a tissue than without "
+              "[default: the model's].")  # fmt: skip
 @click.option("--min-reads", type=click.IntRange(1),
               help="With --methylation: fewest reads of a call [default: the model's].")  # fmt: skip
 @_scan_options
@@ -99,8 +103,8 @@ def scan(context, genomes, models, output, out_dir, regions, sample, **options):
         taken = {name: options[name] for name in _METHYLATION_OPTIONS}
         scan_methylation(genomes[0], models[0], sample, output, regions=regions, **taken)
         return
-    _require_none(given & {"min_probability", "min_reads"}, "is for scans with --methylation")
-    for name in ("min_probability", "min_reads"):
+    _require_none(given & set(_FOR_METHYLATION), "is for scans with --methylation")
+    for name in _FOR_METHYLATION:
         options.pop(name)
     from ..scanner.batch import Sample, genome_stem, scan_samples
 

@@ -8,6 +8,7 @@ import click
 
 from .guard import guarded
 from .options import threads_option
+from .train_mixtures import mixtures
 
 _WORDS = "genoscan.train.words"
 out_option = click.option(
@@ -161,6 +162,36 @@ def train_promoter(recipe, data, genome, changes, device, out, time_limit, wandb
     train_sequences(chosen, out, device, threads, time_limit, wandb)
 
 
+@train.command("tissue")
+@click.option("--recipe", default="tissue", show_default=True, metavar="NAME_OR_TOML",
+              help="A bundled recipe or a file.")  # fmt: skip
+@click.option("--atlas", metavar="TSV", help="Markers by cell types, from which reads are simulated.")
+@click.option("--genome", metavar="FASTA", help="Where the markers' bases come from, if the atlas has none.")
+@click.option("--reads", metavar="TABLE", help="Real reads with their classes instead.")
+@click.option("--shards", metavar="DIR", help="A data set of `genoscan data tissue` instead.")
+@set_option
+@place_option
+@out_option
+@limit_option
+@wandb_option
+@threads_option
+@guarded
+def train_tissue_command(recipe, atlas, genome, reads, shards, changes, device, out, time_limit, wandb, threads):
+    """Train a network that says which cell type a sequenced read comes from, from its bases and its methylation; or,
+    by a recipe with [pretrain], an encoder for `net.checkpoint` of another.
+
+    \b
+    Examples:
+      genoscan train tissue --atlas panel.tsv.gz -o runs/tissue
+      genoscan train tissue --recipe tissue-reads --reads reads.csv --set 'data.test_regions=["9"]' -o runs/reads
+    """
+    from ..training.tissue.recipe import load_tissue_recipe
+    from ..training.tissue.run import train_tissue
+
+    chosen = load_tissue_recipe(recipe, _with_inputs(changes, atlas=atlas, genome=genome, reads=reads, shards=shards))
+    train_tissue(chosen, out, device, threads, time_limit, wandb)
+
+
 @train.command("pretrain")
 @click.option("--recipe", required=True, metavar="NAME_OR_TOML", help="A bundled recipe or a file.")
 @click.option("--genome", metavar="FASTA", help="Genome whose windows are learned from.")
@@ -217,3 +248,6 @@ def train_compare(recipes, variants, data, genome, changes, device, out, time_li
     found = compare(parse_variants(recipes, variants, changes), out, device, threads, time_limit)
     if found:
         click.echo(shown_table(found, load_sequence_recipe(recipes[0], changes).best_by))
+
+
+train.add_command(mixtures)

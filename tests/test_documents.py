@@ -16,7 +16,16 @@ from commands import scan_file
 
 import genoscan
 from genoscan.cli import main
-from genoscan.scanner.card import BytePairInput, KmerInput, ModelCard, NucleotideInput, SpectrumInput, parse_card
+from genoscan.scanner.card import (
+    BytePairInput,
+    KmerInput,
+    KmerMethylationInput,
+    Marker,
+    ModelCard,
+    NucleotideInput,
+    SpectrumInput,
+    parse_card,
+)
 from genoscan.scanner.encoding.spectrum import feature_count, lag_bands
 
 ROOT = Path(__file__).parents[1]
@@ -171,7 +180,7 @@ def test_every_field_of_the_card_is_described():
     fields = {"name", "version", "description", *ModelCard.model_fields}
     for part in ("output", "calling"):
         fields |= {f"{part}.{name}" for name in ModelCard.model_fields[part].annotation.model_fields}
-    for kind in (BytePairInput, KmerInput, NucleotideInput, SpectrumInput):
+    for kind in (BytePairInput, KmerInput, KmerMethylationInput, Marker, NucleotideInput, SpectrumInput):
         fields |= set(kind.model_fields) - {"kind"}
     fields -= {"output", "calling", "track"}
     fields |= {f"track.{name}" for name in ModelCard.model_fields["track"].annotation.model_fields}
@@ -197,6 +206,9 @@ def test_every_field_of_the_summary_is_described(tmp_path):
         (("train", "repeats"), "training.md"),
         (("data", "repeats"), "training.md"),
         (("export",), "export.md"),
+        (("hub",), "report.md"),
+        (("plot",), "report.md"),
+        (("report",), "report.md"),
     ],
 )
 def test_every_option_is_described(command, document):

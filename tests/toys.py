@@ -276,7 +276,7 @@ def read_model(
     Tokens are those of `kmer_bert`. Tokens of 3-mers that hold an unknown base take 1 from the first class's logit.
     """
     spec = KmerMethylationInput(k=k, offset=5, unknown=1, prefix=(2,), suffix=(3,))
-    card_fields = {"calling": Calling(threshold=0.5, extend=0.1), **card_fields}
+    card_fields = {"calling": Calling(threshold=0.5, extend=0.1, min_evidence=0.5), **card_fields}
     prior = card_fields.pop("prior", ())
     card = ModelCard(
         name="reads",

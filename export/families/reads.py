@@ -23,6 +23,7 @@ def _is_tissue_run(path: Path, _: CheckpointSettings) -> bool:
 
 
 def _open_tissue_run(path: Path, settings: CheckpointSettings) -> Source:
+    from ...training.tissue.card import with_said
     from ...training.tissue.recipe import load_tissue_recipe  # needs transformers
     from ...training.tissue.run import restore_net
 
@@ -34,7 +35,7 @@ def _open_tissue_run(path: Path, settings: CheckpointSettings) -> Source:
     network = restore_net(recipe, run)
     place = run / _BEST / _CARD
     try:
-        card = parse_card(place.read_text(encoding="utf-8"), str(place))
+        card = with_said(parse_card(place.read_text(encoding="utf-8"), str(place)), recipe)
     except (OSError, UnicodeDecodeError) as error:
         raise GenoscanError(f"{place}: cannot be read: {error}") from None
     started = read_run(run, "data") or {}

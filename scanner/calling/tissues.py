@@ -1,8 +1,9 @@
-"""Regions called by the reads on them: how much of them comes from each class (a tissue, a cell type).
+"""Regions called by the reads on them: which classes (tissues, cell types) these come from.
 
-A read's probability of each class is what a model says of it, every class as likely as any other beforehand. The
-probability of a class in a region is the mean over its reads: the share of them that is expected to come from it. Sums
-are of whole ten-thousandths, so that no order of reads, threads or batches changes them.
+A region's **shares** are the maximum-likelihood proportions of the classes among its reads (`deconvolution.mixture`).
+The **evidence** for a class is log10 of the likelihood ratio: how much likelier the reads are under these shares than
+under the best ones without the class. Where a region does not tell classes apart any of them may have the share of all,
+but none has evidence; a class that a tenth of the reads come from, and that nothing else explains, has both.
 """
 
 from __future__ import annotations
@@ -13,8 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..card import ModelCard
-from ..inference.stitch import SCORE_UNIT
+from ..deconvolution.mixture import proportions
 from ..read_likelihoods import RegionReads
 from ..reading.tiles import INTERVAL
 from .repeats import Column
@@ -23,24 +23,33 @@ COLUMNS = (
     Column("thickStart", "uint", "Start"),
     Column("thickEnd", "uint", "End"),
     Column("itemRgb", "string", "Colour of the tissue"),
-    Column("probability", "float", "Share of the reads expected to come from the tissue"),
-    Column("secondTissue", "string", "The next most probable tissue"),
-    Column("secondProbability", "float", "Its probability"),
+    Column("share", "float", "Share of the reads that come from the tissue"),
+    Column("evidence", "float", "log10 of how much likelier the reads are with the tissue than without"),
+    Column("secondTissue", "string", "The tissue with the next most evidence, or ."),
+    Column("secondShare", "float", "Its share"),
+    Column("secondEvidence", "float", "Its evidence"),
     Column("reads", "uint", "Reads used"),
     Column("cpgs", "uint", "CpGs that these tell of"),
     Column("target", "string", "Tissue that the region is a marker of, or ."),
-    Column("probabilities", "lstring", "Tissues of at least the listed probability, with it"),
+    Column("shares", "lstring", "Tissues of at least the listed share and evidence, with their shares"),
 )
 """The columns after the strand. With the first six these are more than twelve: readers take lines of exactly twelve
 columns for BED12."""
 
 
-class RegionTotals(NamedTuple):
-    """Regions in genome order with what their reads say together.
+_RANKED = 5
+"""Classes of a region, of the largest shares, whose evidence is asked for."""
+_MOST_EVIDENCE = 9999.0
+_MOST_WINDOWS = 10_000
+"""Where overlapping reads make a region, it ends after so many windows, so that memory stays bounded."""
+
+
+class RegionShares(NamedTuple):
+    """Regions in genome order, each with reads, and what these say together.
 
     places: INTERVAL (regions,). markers: int64 (regions,), the number of the marker that each is; -1 where it is none.
-    reads, cpgs: int64 (regions,). shares: int64 (regions, classes), probabilities summed over reads, in
-    ten-thousandths.
+    reads, cpgs: int64 (regions,). shares: float64 (regions, classes), of sum 1. evidence: float64 (regions, classes); 0
+    for classes that it was not asked of.
     """
 
     places: np.ndarray
@@ -48,101 +57,109 @@ class RegionTotals(NamedTuple):
     reads: np.ndarray
     cpgs: np.ndarray
     shares: np.ndarray
+    evidence: np.ndarray
 
 
 @dataclass(frozen=True)
 class TissueThresholds:
-    """call: probability of a called class; listed: of those named beside it; both in ten-thousandths. reads: fewest
-    reads of a call."""
+    """share: least share of a called class; listed: of those named beside it; evidence: least of all these; reads:
+    fewest reads of a call."""
 
-    call: int
-    listed: int
+    share: float
+    listed: float
+    evidence: float
     reads: int
 
-    @classmethod
-    def of(
-        cls, card: ModelCard, threshold: float | None, min_probability: float | None, min_reads: int | None
-    ) -> TissueThresholds:
-        """The card's, unless others are given; a lower threshold lowers what is listed too."""
-        call = card.calling.threshold if threshold is None else threshold
-        listed = min(card.calling.extend, call) if min_probability is None else min_probability
-        reads = card.calling.min_reads if min_reads is None else min_reads
-        return cls(round(call * SCORE_UNIT), round(listed * SCORE_UNIT), reads)
 
+def shares_and_evidence(log_likelihoods: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Shares and evidence, float64 (classes,) each, of one region's reads.
 
-def read_shares(log_likelihoods: np.ndarray) -> np.ndarray:
-    """int64 (reads, classes): each read's probability of each class, all equally likely beforehand, in
-    ten-thousandths."""
+    log_likelihoods: (windows, classes), each row up to a constant of its own; counts: int64 (windows,), reads alike.
+    """
     values = log_likelihoods.astype(np.float64)
-    values = np.exp(values - values.max(axis=1, keepdims=True)) if len(values) else values
-    return np.rint(SCORE_UNIT * values / values.sum(axis=1, keepdims=True)).astype(np.int64)
+    shares = proportions(values, counts)
+    evidence = np.zeros(len(shares))
+    if len(shares) == 1:
+        return shares, evidence
+    whole = _log_likelihood(values, counts, shares)
+    for one in np.argsort(-shares, kind="stable")[:_RANKED].tolist():
+        others = np.delete(np.arange(len(shares)), one)
+        start = shares[others] + 1e-3 / len(others)
+        without = proportions(values[:, others], counts, start / start.sum())
+        ratio = (whole - _log_likelihood(values[:, others], counts, without)) / np.log(10)
+        evidence[one] = min(max(ratio, 0.0), _MOST_EVIDENCE)
+    return shares, evidence
 
 
-def marker_totals(parts: Iterable[RegionReads], markers: np.ndarray, classes: int) -> RegionTotals:
-    """What the reads of each marker (INTERVAL array in genome order) say together."""
-    reads, cpgs = np.zeros(len(markers), dtype=np.int64), np.zeros(len(markers), dtype=np.int64)
-    shares = np.zeros((len(markers), classes), dtype=np.int64)
+def _log_likelihood(values: np.ndarray, counts: np.ndarray, shares: np.ndarray) -> float:
+    largest = values.max(axis=1)
+    return float((counts * (largest + np.log(np.exp(values - largest[:, None]) @ shares))).sum())
+
+
+def marker_shares(parts: Iterable[RegionReads], markers: np.ndarray) -> Iterator[RegionShares]:
+    """What the reads of each marker (INTERVAL array in genome order) say together, for markers with reads. All reads
+    of a marker must be in one part."""
     for part in parts:
-        np.add.at(reads, part.regions, part.counts)
-        np.add.at(cpgs, part.regions, part.counts * part.cpgs)
-        np.add.at(shares, part.regions, part.counts[:, None] * read_shares(part.log_likelihoods))
-    return RegionTotals(markers, np.arange(len(markers)), reads, cpgs, shares)
+        order = np.argsort(part.regions, kind="stable")
+        borders = np.flatnonzero(np.diff(part.regions[order])) + 1
+        rows = np.split(order, borders) if len(order) else []
+        owners = np.array([part.regions[some[0]] for some in rows], dtype=np.int64)
+        yield _summed(part, rows, markers[owners], owners)
 
 
-def merged_totals(parts: Iterable[RegionReads]) -> Iterator[RegionTotals]:
-    """What overlapping reads say together: a region wherever reads are. The reads come in genome order of their
-    starts."""
-    last: RegionTotals | None = None
+def merged_shares(parts: Iterable[RegionReads]) -> Iterator[RegionShares]:
+    """What overlapping reads say together: a region wherever reads are, of at most 10,000 windows. The reads come in
+    genome order of their starts."""
+    waiting: RegionReads | None = None
     for part in parts:
-        if not len(part.starts):
-            continue
-        found = _merged(part) if last is None else _joined(last, _merged(part))
-        yield RegionTotals(*(column[:-1] for column in found))
-        last = RegionTotals(*(column[-1:] for column in found))
-    if last is not None:
-        yield last
+        waiting = part if waiting is None else RegionReads(*map(np.concatenate, zip(waiting, part, strict=True)))
+        rows = _overlapping(waiting)
+        if len(rows) > 1:
+            yield _merged(waiting, rows[:-1])
+            waiting = RegionReads(*(column[rows[-1]] for column in waiting))
+    if waiting is not None:
+        yield _merged(waiting, _overlapping(waiting))
 
 
-def _merged(part: RegionReads) -> RegionTotals:
-    contigs = np.cumsum(np.diff(part.contigs, prepend=part.contigs[:1]) != 0)
-    stride = int(part.ends.max()) + 1
-    reach = np.maximum.accumulate(part.ends + contigs * stride)
-    begins = np.concatenate(([0], np.flatnonzero(part.starts[1:] + contigs[1:] * stride >= reach[:-1]) + 1))
-    places = np.empty(len(begins), dtype=INTERVAL)
-    places["contig"], places["start"] = part.contigs[begins], part.starts[begins]
-    places["end"] = np.maximum.reduceat(part.ends, begins)
-    shares = part.counts[:, None] * read_shares(part.log_likelihoods)
-    sums = (np.add.reduceat(one, begins) for one in (part.counts, part.counts * part.cpgs, shares))
-    return RegionTotals(places, np.full(len(begins), -1), *sums)
+def _overlapping(part: RegionReads) -> list[np.ndarray]:
+    """Rows of each region, consecutive."""
+    begins, reach, contig = [], -1, -1
+    places = zip(part.contigs.tolist(), part.starts.tolist(), part.ends.tolist(), strict=True)
+    for row, (owner, start, end) in enumerate(places):
+        if owner != contig or start >= reach or row - begins[-1] == _MOST_WINDOWS:
+            begins.append(row)
+            contig, reach = owner, end
+        reach = max(reach, end)
+    return np.split(np.arange(len(part.starts)), begins[1:]) if begins else []
 
 
-def _joined(last: RegionTotals, found: RegionTotals) -> RegionTotals:
-    """The last region of what came before, and what comes after it; those at its start that overlap with it join it."""
-    place = last.places[0]
-    within = (found.places["contig"] == place["contig"]) & (found.places["start"] < place["end"])
-    count = int(np.argmin(within)) if not within.all() else len(within)
-    places = last.places.copy()
-    places["end"] = max([int(place["end"]), *found.places["end"][:count].tolist()])
-    sums = (
-        np.concatenate((a + b[:count].sum(axis=0, keepdims=True), b[count:]))
-        for a, b in zip(last[2:], found[2:], strict=True)
-    )
-    return RegionTotals(
-        np.concatenate((places, found.places[count:])), np.concatenate((last.markers, found.markers[count:])), *sums
-    )
+def _merged(part: RegionReads, rows: list[np.ndarray]) -> RegionShares:
+    places = [(int(part.contigs[some[0]]), int(part.starts[some[0]]), int(part.ends[some].max())) for some in rows]
+    return _summed(part, rows, np.array(places, dtype=INTERVAL), np.full(len(rows), -1))
+
+
+def _summed(part: RegionReads, rows: list[np.ndarray], places: np.ndarray, markers: np.ndarray) -> RegionShares:
+    classes = part.log_likelihoods.shape[1]
+    shares, evidence = np.empty((len(rows), classes)), np.empty((len(rows), classes))
+    for number, some in enumerate(rows):
+        shares[number], evidence[number] = shares_and_evidence(part.log_likelihoods[some], part.counts[some])
+    reads = np.array([part.counts[some].sum() for some in rows], dtype=np.int64)
+    cpgs = np.array([(part.counts[some] * part.cpgs[some]).sum() for some in rows], dtype=np.int64)
+    return RegionShares(places, markers, reads, cpgs, shares, evidence)
 
 
 class TissueCalls(NamedTuple):
-    """Called regions in genome order: ``totals`` of each, and int64 (regions, 2): the most and the second most probable
-    class."""
+    """Called regions in genome order, and int64 (regions, 2): the classes of the most evidence and of the next."""
 
-    totals: RegionTotals
+    regions: RegionShares
     best: np.ndarray
 
 
-def called(totals: RegionTotals, thresholds: TissueThresholds) -> TissueCalls:
-    """The regions whose most probable class, of equals the first, is as probable as asked, by enough reads."""
-    order = np.argsort(-totals.shares, axis=1, kind="stable")[:, :2]
-    highest = np.take_along_axis(totals.shares, order[:, :1], axis=1)[:, 0]
-    kept = (totals.reads >= thresholds.reads) & (highest >= thresholds.call * totals.reads) & (totals.reads > 0)
-    return TissueCalls(RegionTotals(*(column[kept] for column in totals)), order[kept])
+def called(regions: RegionShares, thresholds: TissueThresholds) -> TissueCalls:
+    """The regions with enough reads, each with the class of most evidence, of equals that of the larger share; if share
+    and evidence are as large as asked."""
+    order = np.lexsort((-regions.shares, -regions.evidence), axis=1)[:, :2]
+    rows = np.arange(len(order))
+    share, evidence = regions.shares[rows, order[:, 0]], regions.evidence[rows, order[:, 0]]
+    kept = (regions.reads >= thresholds.reads) & (share >= thresholds.share) & (evidence >= thresholds.evidence)
+    return TissueCalls(RegionShares(*(column[kept] for column in regions)), order[kept])

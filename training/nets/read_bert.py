@@ -1,9 +1,9 @@
 """A BERT over k-mers and their methylation: which cell type a sequenced read comes from.
 
-Each token's embedding is the sum of its k-mer's and of its methylation's (dual embedding, as in MethylBERT, Jeong et al.
-2025, https://doi.org/10.1038/s41467-025-55920-z); BERT's encoder follows (Devlin et al. 2019), with the norms before
-the sublayers (Xiong et al. 2020, https://arxiv.org/abs/2002.04745). With ``patch`` above 1 so many tokens become one
-place of the encoder, by a convolution: on a CPU that is as many times faster.
+Each token's embedding is the sum of its k-mer's and of its methylation's (dual embedding, as in MethylBERT, Jeong et
+al. 2025, https://doi.org/10.1038/s41467-025-55920-z); BERT's encoder follows (Devlin et al. 2019), with the norms
+before the sublayers (Xiong et al. 2020, https://arxiv.org/abs/2002.04745). With ``patch`` above 1 so many tokens become
+one place of the encoder, by a convolution: on a CPU that is as many times faster.
 
 The head may be a mixture of softmaxes (Yang et al. 2018, https://arxiv.org/abs/1711.03953): what Bayes' rule gives for
 reads of a few kinds (unmethylated, methylated, partially methylated), whose shares differ among cell types.
@@ -45,14 +45,15 @@ class ReadEncoder(nn.Module):
     """int64 tokens and methylation (batch, tokens) to hidden states (batch, places, width), places = tokens / patch.
 
     embedding: width of the two embeddings before the convolution that makes patches; without patches, that of all.
-    kernel: tokens that a patch sees, itself in the middle.
+    kernel: tokens that a patch sees, itself in the middle. sees: ``both``, or the ``bases`` or ``methylation`` alone.
     """
 
     def __init__(
         self, vocabulary: int, tokens: int, width: int, layers: int, heads: int, feedforward: int, dropout: float,
-        patch: int, kernel: int, embedding: int,
+        patch: int, kernel: int, embedding: int, sees: str = "both",
     ):  # fmt: skip
         super().__init__()
+        self.sees = sees
         if tokens % patch:
             raise ValueError(f"{tokens} tokens are no whole number of patches of {patch}")
         if (kernel - patch) % 2 or kernel < patch:
@@ -72,7 +73,8 @@ class ReadEncoder(nn.Module):
             nn.init.normal_(one.weight, std=0.5 if patch > 1 else 0.02)
 
     def forward(self, tokens: Tensor, methylation: Tensor) -> Tensor:
-        hidden = self.kmers(tokens) + self.states(methylation)
+        kmers, states = self.kmers(tokens), self.states(methylation)
+        hidden = kmers if self.sees == "bases" else states if self.sees == "methylation" else kmers + states
         hidden = self.patches(hidden.transpose(1, 2)).transpose(1, 2)
         hidden = self.drop(self.norm(hidden + self.places))
         for block in self.blocks:

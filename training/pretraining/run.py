@@ -19,11 +19,12 @@ from transformers import set_seed
 from ...scanner.card import Calling, ModelCard, Output
 from ...scanner.errors import UsageError
 from ...scanner.reading.genome import open_genome
+from ..data.digests import file_digest
 from ..devices import Device
 from ..fit import say
 from ..supervised.examples import Encoding, Examples
 from ..supervised.networks import HEAD, Network, build_network, save_network
-from ..supervised.prepare import file_digest, find_tables, prepare
+from ..supervised.prepare import find_tables, prepare
 from ..supervised.recipe import Inputs
 from ..supervised.run import BEST, held_out
 from ..supervised.session import run_session

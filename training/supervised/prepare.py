@@ -16,6 +16,7 @@ from ...scanner.errors import UsageError
 from ...scanner.reading.fasta import CODES, NO_CODE
 from ...scanner.reading.genome import Genome, open_genome
 from ...scanner.reading.regions import Contigs
+from ..data.digests import file_digest
 from ..data.partition import (
     Places,
     related_groups,
@@ -80,15 +81,6 @@ def input_digests(recipe: SequenceRecipe) -> list[tuple[str, str]]:
             raise UsageError("data.sequence is empty, so bases come from a genome: say --genome FASTA")
         files.append(Path(recipe.inputs.genome))
     return [(str(path), file_digest(path)) for path in files]
-
-
-def file_digest(path: Path) -> str:
-    """BLAKE2b of a file's bytes, 32 hexadecimal digits."""
-    try:
-        with open(path, "rb") as file:
-            return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
 
 
 def prepare(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from pydantic import ValidationError
 
-from ...scanner.card import Marker, ModelCard, Output, Provenance, sequence_digest
+from ...scanner.card import Marker, ModelCard, Output, Provenance
 from ...scanner.errors import UsageError
 from ..recipe import first_problem
-from .panel import Panel
 from .recipe import TissueRecipe
 
 
@@ -31,36 +32,34 @@ def tissue_card(
     try:
         return ModelCard(
             name=recipe.name,
-            version=said.version,
-            description=said.description,
             task="read-classification",
             input=recipe.data.spec,
             window=window,
             step=window,
             context=0,
             strand="forward",
-            max_unknown=said.max_unknown,
             output=Output.model_validate(output),
-            calling=said.calling,
-            track=said.track,
-            assembly=said.assembly if markers else "",
             markers=markers,
-            provenance=Provenance(data=said.data, held_out=said.held_out, licence=said.licence),
+            **_said(recipe, bool(markers)),
         )
     except ValidationError as error:
         raise UsageError(f"recipe {recipe.name}: {first_problem(error, 'card')}") from None
 
 
-def panel_markers(panel: Panel) -> tuple[Marker, ...]:
-    """The panel's markers, with digests of their bases."""
-    atlas = panel.atlas
-    return tuple(
-        Marker(
-            chrom=atlas.chroms[number],
-            start=int(atlas.starts[number]),
-            end=int(atlas.ends[number]),
-            target=atlas.targets[number],
-            digest=sequence_digest(panel.letters(number)),
-        )
-        for number in range(len(atlas.chroms))
-    )
+def _said(recipe: TissueRecipe, marked: bool) -> dict[str, Any]:
+    """The card's fields that the recipe's [card] has; an assembly only where there are markers of one."""
+    said = recipe.card
+    return {
+        "version": said.version,
+        "description": said.description,
+        "max_unknown": said.max_unknown,
+        "calling": said.calling,
+        "track": said.track,
+        "assembly": said.assembly if marked else "",
+        "provenance": Provenance(data=said.data, held_out=said.held_out, licence=said.licence),
+    }
+
+
+def with_said(card: ModelCard, recipe: TissueRecipe) -> ModelCard:
+    """A trained network's card with what the recipe's [card] says now, which may change after training."""
+    return ModelCard.model_validate(card.model_copy(update=_said(recipe, bool(card.markers))).model_dump())

@@ -20,7 +20,7 @@ def build_encoder(recipe: TissueRecipe) -> ReadEncoder:
     net, data = recipe.net, recipe.data
     return ReadEncoder(
         FIRST_KMER + 4**data.k, data.tokens, net.width, net.layers, net.heads, net.feedforward, net.dropout, net.patch,
-        net.kernel, net.embedding,
+        net.kernel, net.embedding, net.sees,
     )  # fmt: skip
 
 
@@ -53,7 +53,9 @@ def loss_of(losses: Losses, net: ReadNet, weights: Tensor, markers: int) -> Call
         logits = outputs[:, :classes]
         total = -(wanted * log_softmax(logits, dim=1)).sum(dim=1).mean()
         if losses.kinds:
-            total = total - losses.kinds * (labels[:, columns.kinds] * outputs[:, classes : classes + kinds]).sum(1).mean()
+            total = (
+                total - losses.kinds * (labels[:, columns.kinds] * outputs[:, classes : classes + kinds]).sum(1).mean()
+            )
         rest = outputs[:, classes + kinds :]
         if losses.markers:
             total = total + losses.markers * cross_entropy(rest[:, :markers], labels[:, columns.marker].long())
@@ -79,7 +81,11 @@ def reduced(classes: int) -> Callable[[Tensor, Tensor], Tensor]:
         best = logs.topk(min(3, classes), dim=1)
         right = best.indices == true
         parts = [
-            -logs.gather(1, true)[:, 0], apart.sum(1), right[:, 0].float(), right.any(1).float(), best.values[:, 0].exp()
+            -logs.gather(1, true)[:, 0],
+            apart.sum(1),
+            right[:, 0].float(),
+            right.any(1).float(),
+            best.values[:, 0].exp(),
         ]  # fmt: skip
         return torch.stack(parts, dim=1)
 

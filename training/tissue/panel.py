@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ...scanner.card import Marker, sequence_digest
 from ...scanner.errors import GenoscanError, UsageError
 from ...scanner.reading.atlas import Atlas, read_atlas
 from ...scanner.reading.genome import Genome, open_genome
@@ -87,6 +88,21 @@ def make_panel(atlas: Atlas, source: str = "the atlas") -> Panel:
     numbers = {name: number for number, name in enumerate(atlas.cell_types)}
     targets = np.array([numbers.get(name, -1) for name in atlas.targets], dtype=np.int64)
     return Panel(atlas, codes, begins, lefts, rights, cpgs, np.searchsorted(cpgs, begins), shares, targets)
+
+
+def panel_markers(panel: Panel) -> tuple[Marker, ...]:
+    """The panel's markers, with digests of their bases."""
+    atlas = panel.atlas
+    return tuple(
+        Marker(
+            chrom=atlas.chroms[number],
+            start=int(atlas.starts[number]),
+            end=int(atlas.ends[number]),
+            target=atlas.targets[number],
+            digest=sequence_digest(panel.letters(number)),
+        )
+        for number in range(len(atlas.chroms))
+    )
 
 
 def _known_markers(atlas: Atlas, source: str) -> Atlas:

@@ -1,4 +1,4 @@
-"""Tables of real reads in the form of MethylBERT: k-mers of the reference, a methylation state for each, and a class."""
+"""Tables of real reads in MethylBERT's form: k-mers of the reference, a methylation state for each, and a class."""
 
 from __future__ import annotations
 

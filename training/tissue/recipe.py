@@ -12,7 +12,7 @@ from ...scanner.card import Calling, KmerMethylationInput, Track
 from ...scanner.encoding.kmers import token_count
 from ..recipe import Part
 from ..supervised.recipe import NAME, Fit, apply_changes, checked_recipe, read_recipe_table, resolve_paths
-from .settings import Drawing, ReadSimulation, Share
+from .settings import WINDOW, Drawing, ReadSimulation, Share
 
 PAD, UNKNOWN, CLS, SEP, MASK = range(5)
 """Tokens beside the k-mers, in DNABERT's order: with 3-mers a vocabulary of 69."""
@@ -42,7 +42,7 @@ class ReadData(Part):
     forget: share of the known methylation states that training forgets. mistake: share that it turns round.
     """
 
-    window: int = Field(default=150, ge=8)
+    window: int = Field(default=WINDOW, ge=8)
     k: int = Field(default=3, ge=1, le=8)
     per_epoch: int = Field(default=50_000, gt=0)
     validation: int = Field(default=4000, gt=0)
@@ -64,6 +64,7 @@ class ReadData(Part):
 class ReadNet(Part):
     """The network of `nets.read_bert`.
 
+    sees: bases and methylation, or one of them alone, for comparison.
     checkpoint: a pretraining run (``[pretrain]``) of the same encoder, from which it starts.
     """
 
@@ -77,6 +78,7 @@ class ReadNet(Part):
     embedding: int = Field(default=32, ge=1)
     mixtures: int = Field(default=1, ge=1)
     hidden: int = Field(default=256, ge=1)
+    sees: Literal["both", "bases", "methylation"] = "both"
     checkpoint: str = ""
 
     @model_validator(mode="after")

@@ -14,10 +14,10 @@ from safetensors.torch import load_file, save_file
 from transformers import set_seed
 
 from ...scanner.errors import GenoscanError
+from ..data.digests import file_digest
 from ..devices import Device
 from ..fit import say
 from ..nets.read_bert import ReadBert, ReadEncoder
-from ..supervised.prepare import file_digest
 from ..supervised.session import run_session
 from ..supervised.trainer import Job, Watch, run_job
 from ..whole_files import whole_folder, write_whole
@@ -128,4 +128,3 @@ def restore_net(recipe: TissueRecipe, run: Path) -> ReadBert:
     except (OSError, RuntimeError, ValueError, KeyError, SafetensorError) as error:
         raise GenoscanError(f"{folder}: no network of `genoscan train tissue`, or a damaged one") from error
     return net.eval()
-

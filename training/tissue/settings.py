@@ -1,12 +1,15 @@
-"""What simulated reads are like."""
+"""What simulated reads are like, and which are drawn."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 
-from ..recipe import Part
+from ...scanner.errors import GenoscanError, UsageError
+from ..recipe import Part, bundled_recipes, bundled_text, first_problem
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -19,13 +22,13 @@ class ReadSimulation(Part):
     is else drawn anew, methylated with the probability of its kind of read. Outside of the marker CpGs are methylated
     as ``outside`` says, in every cell type.
 
-    floor: shares of the atlas are moved away from 0 and 1 to [floor, 1 - floor]: an atlas counts so many reads, no more.
+    floor: shares of the atlas are moved from [0, 1] to [floor, 1 - floor]: an atlas counts so many reads, no more.
     levels: share of methylated CpGs in an unmethylated, a methylated and a partially methylated read.
     block: bases over which CpGs agree.
     unconverted: share of unmethylated Cs that are read as methylated; converted: of methylated ones as unmethylated.
     missing: share of CpGs of a read of which nothing is known.
     donors: people whose reads training sees; held_out_donors: others, for validation and test each. A donor's share at
-        a marker comes from a beta distribution about the atlas' share p, with the variance p (1 - p) / (donor_size + 1).
+        a marker is drawn from a beta distribution about the atlas' share p, of variance p (1 - p) / (donor_size + 1).
     length, deviation: bases of fragments of cell-free DNA (167: about a nucleosome with its linker), normal; long_share
         of them have twice the length. shortest: no fragment is shorter.
     read_length, insert, insert_deviation: paired reads: the ends of fragments of about ``insert`` bases are read, so
@@ -71,3 +74,41 @@ class Drawing(Part):
         if self.prior == "blood" and not 0 < self.blood_share < 1:
             raise ValueError("blood_share: must lie between 0 and 1")
         return self
+
+
+WINDOW = 150
+"""Bases around a read that a network is given, unless a recipe says otherwise."""
+
+
+class SimulatedData(NamedTuple):
+    """What a recipe of reads says of simulation."""
+
+    simulation: ReadSimulation
+    drawing: Drawing
+    window: int
+    seed: int
+
+
+def load_simulated_data(source: str | None) -> SimulatedData:
+    """The parts of a bundled recipe, or of one in a file, that decide which reads are drawn; the defaults without one.
+
+    `UsageError` for a recipe that is not there, `GenoscanError` for one that is wrong. Needs no torch.
+    """
+    if source is None:
+        return SimulatedData(ReadSimulation(), Drawing(), WINDOW, 0)
+    try:
+        text = bundled_text(source) if source in bundled_recipes() else Path(source).read_text(encoding="utf-8")
+        table: dict[str, Any] = tomllib.loads(text)
+        window, seed = table.get("data", {}).get("window", WINDOW), table.get("seed", 0)
+        if not (isinstance(window, int) and isinstance(seed, int) and window > 0 and seed >= 0):
+            raise GenoscanError(f"{source}: wrong recipe: data.window and seed are whole numbers")
+        simulation = ReadSimulation.model_validate(table.get("simulation", {}))
+        return SimulatedData(simulation, Drawing.model_validate(table.get("drawing", {})), window, seed)
+    except OSError as error:
+        raise UsageError(f"{source}: no such recipe: {error.strerror or error}") from None
+    except UnicodeDecodeError:
+        raise GenoscanError(f"{source}: cannot be read as a recipe") from None
+    except tomllib.TOMLDecodeError as error:
+        raise GenoscanError(f"{source}: not a TOML file: {error}") from None
+    except ValidationError as error:
+        raise GenoscanError(f"{source}: wrong recipe: {first_problem(error)}") from None

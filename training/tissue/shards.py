@@ -20,7 +20,7 @@ from ... import __version__
 from ...scanner.card import Marker
 from ...scanner.errors import GenoscanError, UsageError
 from ..whole_files import write_whole
-from .card import panel_markers
+from .panel import panel_markers
 from .simulation import SPLITS, Simulator
 
 DESCRIPTION = "dataset.json"

@@ -9,12 +9,11 @@ import numpy as np
 
 from ...scanner.card import Marker
 from ...scanner.errors import UsageError
-from .card import panel_markers
 from .examples import KnownReads, SimulatedReads
-from .panel import open_panel
+from .panel import open_panel, panel_markers
 from .real_reads import read_table
 from .recipe import TissueRecipe
-from .shards import open_shards
+from .shards import DESCRIPTION, open_shards
 from .simulation import Simulator
 
 ReadSet = SimulatedReads | KnownReads
@@ -46,7 +45,7 @@ def input_files(recipe: TissueRecipe) -> list[Path]:
     if sum(map(bool, (inputs.atlas, inputs.reads, inputs.shards))) != 1:
         raise UsageError("say one of --atlas (reads are simulated), --reads (a table of reads) and --shards")
     if inputs.shards:
-        return sorted(Path(inputs.shards).glob("*.arrow")) + [Path(inputs.shards) / "dataset.json"]
+        return [*sorted(Path(inputs.shards).glob("*.arrow")), Path(inputs.shards) / DESCRIPTION]
     return [Path(one) for one in (inputs.atlas or inputs.reads, inputs.genome) if one]
 
 

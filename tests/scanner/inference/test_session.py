@@ -157,6 +157,12 @@ def test_looking_for_cuda_prints_nothing(monkeypatch, capsys):
     assert capsys.readouterr() == ("", "")
 
 
+def test_tensorrt_knows_the_shapes_of_several_inputs():
+    listed = options_of("tensorrt", input_names=("a", "b"), smallest=(1, 2), largest=(3, 4))
+    options = dict(listed)["TensorrtExecutionProvider"]
+    assert (options["trt_profile_min_shapes"], options["trt_profile_max_shapes"]) == ("a:1x2,b:1x2", "a:3x4,b:3x4")
+
+
 def test_unknown_devices(gc):
     with pytest.raises(UsageError, match="unknown device 'gpu': choose one of auto, cpu, cuda, tensorrt"):
         open_model(gc, "gpu")
@@ -254,6 +260,59 @@ def test_other_metadata_does_no_harm(tmp_path, gc):
     text = proto.metadata_props[0].value
     helper.set_model_props(proto, {"author": "someone", CARD_KEY: text})
     assert read_card(toys.write(tmp_path / "two.onnx", proto.SerializeToString())) == read_card(gc)
+
+
+# ---- several tensors
+
+
+def test_each_tensor_gets_what_is_its_own(tmp_path):
+    """The toy tells its tensors apart: methylated CpGs count for the one class, the others for the other."""
+    model = open_model(toys.write(tmp_path / "reads.onnx", toys.read_model(8)), "cpu", 3)
+    codes = np.array([[0, 17, 2, 3, 3, 17, 2, 0], [0, 9, 2, 3, 3, 17, 2, 4], [0, 1, 2, 3, 3, 1, 2, 0]], dtype=np.uint8)
+    batch = encoded(model, codes)
+    assert batch.shape == (3, 2, 8)
+    assert model.run(batch).tolist() == [[4, 0], [1, 2], [0, 0]]
+
+
+def test_the_order_of_a_files_inputs_plays_no_part(tmp_path):
+    proto = onnx.load_from_string(toys.read_model(8))
+    first, second = list(proto.graph.input)
+    del proto.graph.input[:]
+    proto.graph.input.extend([second, first])
+    model = open_model(toys.write(tmp_path / "turned.onnx", proto.SerializeToString()), "cpu", 1)
+    assert model.run(encoded(model, np.array([[0, 17, 2, 3, 3, 9, 2, 4]], dtype=np.uint8))).tolist() == [[1, 2]]
+
+
+@pytest.mark.parametrize("change", ["name", "missing", "window", "dtype"])
+def test_tensors_that_are_not_the_cards(tmp_path, change):
+    proto = onnx.load_from_string(toys.read_model(8))
+    if change == "window":
+        proto = onnx.load_from_string(toys.read_model(9))
+        helper.set_model_props(
+            proto, {CARD_KEY: read_card(toys.write(tmp_path / "8.onnx", toys.read_model(8))).to_json()}
+        )
+    elif change == "missing":
+        proto = onnx.load_from_string(toys.kmer_bert(3, window=8))
+        helper.set_model_props(
+            proto, {CARD_KEY: read_card(toys.write(tmp_path / "8.onnx", toys.read_model(8))).to_json()}
+        )
+    elif change == "dtype":
+        proto.graph.input[1].type.tensor_type.elem_type = onnx.TensorProto.INT32
+        for node in proto.graph.node:
+            if "methylation" in node.input:
+                proto.graph.node.insert(
+                    0, helper.make_node("Cast", ["methylation"], ["wide"], to=onnx.TensorProto.INT64)
+                )
+                break
+        for node in list(proto.graph.node)[1:]:
+            node.input[:] = ["wide" if one == "methylation" else one for one in node.input]
+    else:
+        proto.graph.input[1].name = "states"
+        for node in proto.graph.node:
+            node.input[:] = ["states" if one == "methylation" else one for one in node.input]
+    path = toys.write(tmp_path / "other.onnx", proto.SerializeToString())
+    with pytest.raises(GenoscanError, match=r"input does not match its card: .* for each of tokens, methylation$"):
+        open_model(path, "cpu")
 
 
 # ---- answers

@@ -14,7 +14,10 @@ UXM = (
     "\n"
     "chr2\t5\t9\t40\t41\tBlood-T\tchr2:5-9\tM\t1\t0.125\n"
 )
-PANEL = "chr\tstart\tend\ttarget\tdirection\tflank\tcpgs_in_sequence\tsequence\tA\tB\nchr1\t2\t5\tA\tU\t2\t1\tacCGTNN\t1\t0\n"
+PANEL = (
+    "chr\tstart\tend\ttarget\tdirection\tflank\tcpgs_in_sequence\tsequence\tA\tB\n"
+    "chr1\t2\t5\tA\tU\t2\t1\tacCGTNN\t1\t0\n"
+)
 
 
 @pytest.mark.parametrize("pack", [lambda text: text, gzip.compress, lambda text: text.replace(b"\n", b"\r\n")])
