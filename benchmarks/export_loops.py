@@ -23,7 +23,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 from genoscan.scanner.inference.session import SLOW_ON_CPUS
 
 LOOP_BATCH = 16
-TORCH_BATCHES, SESSION_BATCHES = (1, 8, 32), (1, 2, 4, 8, 16)
+TORCH_BATCHES, SESSION_BATCHES = (8, 32), (1, 2, 4, 8)
 
 
 def rate(work: Callable[[], int], seconds: float) -> float:

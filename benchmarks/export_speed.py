@@ -6,15 +6,16 @@ Windows a second of a BERT in the TissueBERT configuration (19.2 M parameters, 1
 (86 M, 512 tokens), both of export_checkpoints.py, run as
 
 - loop: the loop that people write: a tokenizer call a window, eager PyTorch in float32;
-- torch: PyTorch at its best: tokens made beforehand; the best of eager and compiled, float32 and bfloat16, three sizes
+- torch: PyTorch at its best: tokens made beforehand; the best of eager and compiled, float32 and bfloat16, two sizes
   of a batch;
-- session fp32, session int8: a bare ONNX Runtime session on the exported file; the best of five batches and of three
+- session fp32, session int8: a bare ONNX Runtime session on the exported file; the best of four batches and of three
   ways to open it and to use the threads;
 - scan fp32, scan int8: the whole command `genoscan scan`, from FASTA to BED, less its start-up.
 
-Every way is measured in each round, one after the other, and its best round counts. Both exports are compared with the
-checkpoint ("parity"); labels of the int8 model with those of the float32 one, on more windows of kinds that the head
-knows, none of which it was calibrated on.
+Ways are measured in rounds, one after the other; the first round finds out which of a group's are worth more of them.
+Speeds are medians of the rounds, ratios those of what was measured in the same round. Both exports are compared with
+the checkpoint ("parity"); labels of the int8 model with those of the float32 one, on more windows of kinds that the
+head knows, none of which it was calibrated on.
 "overlap" scans the same genome with a network of convolutions (windows of 1,000 bases, 100 bases apart), window by
 window and as an export whose windows share their work.
 
@@ -30,9 +31,9 @@ import os
 import platform
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 from export_checkpoints import CONFIGURATIONS, SMALL, Bert, windows_of_chains, words, write_bert, write_cnn
@@ -55,7 +56,10 @@ from genoscan.export.parity import Limits
 from genoscan.scanner.inference.devices import available_threads
 from genoscan.training.data.demo import fasta_record
 
-ROUNDS, SECONDS, SCAN_SECONDS = 3, 4.0, 20.0
+ROUNDS, SECONDS, SCAN_SECONDS = 5, 4.0, 20.0
+NEARLY = 0.93
+"""Of the best way in the first round: what a way must reach to be measured in the others."""
+OVERLAP = "overlap"
 CNN_WINDOW, CNN_STEP = 1000, 100
 
 
@@ -106,23 +110,31 @@ def bert_section(name: str, bert: Bert, folder: Path, settings: argparse.Namespa
     texts, _ = windows_of_chains(bert, settings.loop_windows, 1)
     tokenizer = AutoTokenizer.from_pretrained(checkpoint)
     tokens = np.array([tokenizer(words(text, bert.k))["input_ids"] for text in texts])
-    loop = written_loop(checkpoint, texts, bert.k, settings.threads)
+    loop, scanned, tiny = (
+        written_loop(checkpoint, texts, bert.k, settings.threads),
+        folder / "scanned.fa",
+        folder / "tiny.fa",
+    )
+    write_windows(tiny, texts, 1)
     ways: dict[str, dict[str, Callable[[], int]]] = {
         "loop": {"": lambda: len(loop())},
         "torch": torch_ways(checkpoint, tokens, settings.threads, settings.torch_batches),
-        "session fp32": session_ways(models["fp32"], tokens, settings.threads),
-        "session int8": session_ways(models["int8"], tokens, settings.threads),
     }
-    speeds = measure(ways, settings)
-    tiny = write_windows(folder / "tiny.fa", texts, 1)
-    for precision, model in models.items():
-        bare = max(speeds[f"session {precision}"].values())
-        scanned = write_windows(folder / "scanned.fa", texts, max(32, int(bare * settings.scan_seconds)))
-        rounds = [scan_rate(model, scanned, tiny, settings.threads) for _ in range(settings.rounds)]
-        speeds[f"scan {precision}"] = {"": max(rounds)}
-        print(f"{name} scan {precision}: {max(rounds):.2f} windows/s", flush=True)
+    rounds: Rounds = {}
+    for precision in models:
+        ways[f"session {precision}"] = session_ways(models[precision], tokens, settings.threads)
+    for turn in range(settings.rounds):
+        for group, members in ways.items():
+            measure(rounds.setdefault(group, {}), members, settings.seconds)
+            if group.startswith("session "):  # its scan comes next, so that both meet the same machine
+                precision = group.split()[1]
+                write_windows(scanned, texts, max(32, int(typical(rounds[group]) * settings.scan_seconds)))
+                speed = scan_rate(models[precision], scanned, tiny, settings.threads)
+                rounds.setdefault(f"scan {precision}", {}).setdefault("", []).append(speed)
+        said = ", ".join(f"{group} {typical(some):.2f}" for group, some in rounds.items())
+        print(f"{name}, windows/s after round {turn + 1}: {said}", flush=True)
     labels = {"int8_labels": label_agreement(models, bert, tokenizer)}
-    return {"window": bert.window, "tokens": bert.tokens, **found, **labels, **summary(speeds)}
+    return {"window": bert.window, "tokens": bert.tokens, **found, **labels, **summary(rounds)}
 
 
 def label_agreement(models: dict[str, Path], bert: Bert, tokenizer: PreTrainedTokenizerBase) -> dict[str, float]:
@@ -133,31 +145,42 @@ def label_agreement(models: dict[str, Path], bert: Bert, tokenizer: PreTrainedTo
     return {"windows": bert.labelled, "labels": len(np.unique(exact)), "agreement": float((exact == rounded).mean())}
 
 
-def measure(ways: dict[str, dict[str, Callable[[], int]]], settings: argparse.Namespace) -> dict[str, dict[str, float]]:
-    """Windows a second of every way: the best of the rounds. A way whose first try was less than half as fast as its
-    group's best is not tried again."""
-    speeds: dict[str, dict[str, float]] = {group: {} for group in ways}
-    for turn in range(settings.rounds):
-        for group, members in ways.items():
-            for name, work in members.items():
-                best = max(speeds[group].values(), default=0.0)
-                if turn and speeds[group][name] < best / 2:
-                    continue
-                found = rate(work, settings.seconds)
-                speeds[group][name] = max(found, speeds[group].get(name, 0.0))
-            print(f"round {turn + 1}, {group}: {max(speeds[group].values()):.2f} windows/s", flush=True)
-    return speeds
+Rounds = dict[str, dict[str, list[float]]]
+"""Windows a second in each round, by group and way."""
 
 
-def summary(speeds: dict[str, dict[str, float]]) -> dict:
-    best = {group: max(members.values()) for group, members in speeds.items()}
+def measure(rounds: dict[str, list[float]], members: dict[str, Callable[[], int]], seconds: float) -> None:
+    """A round of one group. A way whose first try was clearly slower than the group's best is not tried again."""
+    best = max((found[0] for found in rounds.values()), default=0.0)
+    for name, work in members.items():
+        if name not in rounds or rounds[name][0] >= NEARLY * best:
+            rounds.setdefault(name, []).append(rate(work, seconds))
+
+
+def best_way(rounds: dict[str, list[float]]) -> str:
+    """The way with the highest median, of those that were tried in every round."""
+    most = max(len(found) for found in rounds.values())
+    return max((name for name, found in rounds.items() if len(found) == most), key=lambda name: median(rounds[name]))
+
+
+def typical(rounds: dict[str, list[float]]) -> float:
+    return median(rounds[best_way(rounds)])
+
+
+def summary(rounds: Rounds) -> dict:
+    """Speeds are medians of the rounds, and so are ratios of what was measured in the same round."""
+
+    def ratio(one: str, other: str) -> float:
+        pairs = (rounds[group][best_way(rounds[group])] for group in (one, other))
+        return median(found / beside for found, beside in zip(*pairs, strict=True))
+
     return {
-        "windows_per_second": best,
-        "best_way": {group: max(members, key=members.get) for group, members in speeds.items()},
-        "all_ways": speeds,
-        "scan_of_session": {one: best[f"scan {one}"] / best[f"session {one}"] for one in ("fp32", "int8")},
-        "scan_of_loop": {one: best[f"scan {one}"] / best["loop"] for one in ("fp32", "int8")},
-        "scan_int8_of_torch": best["scan int8"] / best["torch"],
+        "windows_per_second": {group: typical(found) for group, found in rounds.items()},
+        "best_way": {group: best_way(found) for group, found in rounds.items()},
+        "rounds": rounds,
+        "scan_of_session": {one: ratio(f"scan {one}", f"session {one}") for one in ("fp32", "int8")},
+        "scan_of_loop": {one: ratio(f"scan {one}", "loop") for one in ("fp32", "int8")},
+        "scan_int8_of_torch": ratio("scan int8", "torch"),
     }
 
 
@@ -241,7 +264,9 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="the JSON file; the plot lies beside it")
     parser.add_argument("--threads", type=int, default=available_threads())
-    parser.add_argument("--models", nargs="+", choices=tuple(CONFIGURATIONS), default=list(CONFIGURATIONS))
+    parser.add_argument(
+        "--only", choices=(*CONFIGURATIONS, OVERLAP), help="one part; the others are taken over from OUT"
+    )
     parser.add_argument("--work", type=Path, help="a folder for checkpoints and exports, which a later run takes over")
     parser.add_argument("--prepare", action="store_true", help="only make what --work keeps; the machine may be busy")
     parser.add_argument("--quick", action="store_true", help="small networks, one round: only to see that all works")
@@ -257,20 +282,23 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> int:
     settings = parse(argv)
     sys.path.insert(0, str(Path(__file__).parent))  # where --module finds export_checkpoints
-    started = time.perf_counter()
-    result = {"machine": machine(settings.threads), "quick": settings.quick, "models": {}}
+    result: dict = {"models": {}}
+    if settings.only and settings.out.exists():
+        result = json.loads(settings.out.read_text())
+    result |= {"machine": machine(settings.threads), "quick": settings.quick}
     with tempfile.TemporaryDirectory(prefix="genoscan-") as name:
         folder = settings.work or Path(name)
         folder.mkdir(parents=True, exist_ok=True)
-        for model in settings.models:
+        for model in (one for one in CONFIGURATIONS if settings.only in (None, one)):
             bert = (SMALL if settings.quick else CONFIGURATIONS)[model]
-            result["models"][model] = bert_section(model, bert, folder, settings)
+            found = bert_section(model, bert, folder, settings)
             if not settings.prepare:
+                result["models"][model] = found
                 write(settings.out, result)
         if settings.prepare:
             return 0
-        result["overlap"] = overlap_section(folder, settings)
-    result["seconds"] = round(time.perf_counter() - started)
+        if settings.only in (None, OVERLAP):
+            result["overlap"] = overlap_section(folder, settings)
     write(settings.out, result)
     plot(result, settings.out.with_suffix(".png"))
     return 0

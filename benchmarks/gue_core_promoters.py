@@ -18,7 +18,7 @@ from genoscan import __version__
 from genoscan.training.supervised.recipe import SequenceRecipe
 from genoscan.training.supervised.run import train_sequences
 
-SETS = {"prom_core_all": 8, "prom_core_tata": 30}
+SETS = {"prom_core_all": 4, "prom_core_tata": 12}
 """Folders, and the epochs that are trained."""
 PUBLISHED = {"Nucleotide Transformer v2": 0.720, "DNABERT-2": 0.579}
 """MCC of networks pretrained on genomes and fine-tuned, as DNALLM-Mark reports them for core promoters."""
@@ -33,14 +33,14 @@ def recipe_of(folder: Path, epochs: int) -> SequenceRecipe:
             "inputs": {"data": str(folder)},
             "task": {"kind": "classification", "targets": ["label"], "classes": ["0", "1"]},
             "data": {"window": 70, "split": {"duplicates": "drop"}},
-            "net": {"kind": "core-promoter", "window": 70, "start": 0, "members": 3, "width": 64, "dropout": 0.2},
+            "net": {"kind": "core-promoter", "window": 70, "start": 0, "members": 1, "width": 64, "dropout": 0.2},
             "adapt": {"way": "scratch"},
             "fit": {
-                "batch": 384,
+                "batch": 128,
                 "epochs": epochs,
                 "learning_rate": 3e-3,
                 "schedule": "cosine",
-                "warmup": 50,
+                "warmup": 100,
                 "weight_decay": 2e-2,
                 "moving_average": 0.99,
             },
@@ -52,13 +52,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--runs", type=Path, required=True)
+    parser.add_argument("--set", choices=SETS, action="append", help="only this set; repeatable")
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
     result = {"genoscan": __version__, "published MCC": PUBLISHED, "sets": {}}
-    for name, epochs in SETS.items():
+    for name in arguments.set or SETS:
         out = arguments.runs / name
         out.parent.mkdir(parents=True, exist_ok=True)
-        found = train_sequences(recipe_of(arguments.data / f"GUE.prom.{name}", epochs), out, "cpu", 1)
+        found = train_sequences(recipe_of(arguments.data / f"GUE.prom.{name}", SETS[name]), out, "cpu", 1)
         described = json.loads((out / "data" / "data.json").read_text())
         run = json.loads((out / "run.json").read_text())
         result["sets"][name] = {

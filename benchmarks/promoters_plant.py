@@ -135,7 +135,7 @@ def plot(predicted: dict[str, np.ndarray], targets: np.ndarray, names: tuple[str
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--run", type=Path, required=True, help="finished run of the recipe promoter-plant")
-    parser.add_argument("--epochs", type=int, default=6, help="of the baseline")
+    parser.add_argument("--epochs", type=int, default=5, help="of the baseline")
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
     torch.set_num_threads(1)

@@ -4,6 +4,7 @@ the page is."""
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from html import escape
 
@@ -12,6 +13,7 @@ import numpy as np
 from .statistics import Density
 from .tracks import Level
 
+_LONG_NAME = 12
 _WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 360, 190, 44, 8, 10, 34
 
 
@@ -89,14 +91,15 @@ def ideogram(density: Density, what: str, signed: bool) -> str:
     longest = max(density.lengths.values(), default=1)
     both = any(density.sums[name][1].any() for name in density.sums)
     low, high = _range(density, signed)
-    rows = []
+    labels, rows = told_apart(list(density.lengths)), []
     for name, length in density.lengths.items():
         shares = np.sqrt(np.clip((density.shares(name) - low) / (high - low or 1.0), 0, 1))
         bins = shares.shape[1]
         middle, tall = (20, 19) if both else (38, 37)
         path = _area(shares[0], middle, -tall) + (_area(shares[1], middle, tall) if both else "")
         rows.append(
-            f'<div class="contig"><span class="contig-name" title="{escape(name, quote=True)}">{escape(name)}</span>'
+            f'<div class="contig"><span class="contig-name" title="{escape(name, quote=True)}">'
+            f"{escape(labels[name])}</span>"
             f'<span class="contig-bar"><svg style="width:{max(0.4, 100 * length / longest):.2f}%" '
             f'viewBox="0 0 {bins} 40" preserveAspectRatio="none" role="img" '
             f'aria-label="{escape(name, quote=True)}, {bases(length)}"><title>{escape(name)}: {bases(length)}</title>'
@@ -115,8 +118,23 @@ def ideogram(density: Density, what: str, signed: bool) -> str:
     elsewhere = f"; {density.elsewhere:,} lines on other contigs" if density.elsewhere else ""
     return (
         f'<div class="ideogram{few}">{"".join(rows)}</div><p class="note">{escape(what)} in bins of '
-        f"{bases(density.size)}, highest {f'{high:.3g}' if signed else f'{100 * high:.3g} %'}, on a square-root scale{strands}{elsewhere}.</p>"
+        f"{bases(density.size)}, highest {f'{high:.3g}' if signed else f'{100 * high:.3g} %'}, on a square-root "
+        f"scale{strands}{elsewhere}.</p>"
     )
+
+
+def told_apart(names: Sequence[str]) -> dict[str, str]:
+    """Names as they fit beside a chart: of long ones without what all of them begin and end with."""
+    if len(names) < 2 or max(map(len, names)) <= _LONG_NAME:
+        return {name: name for name in names}
+    words = [re.split(r"([_.|:-])", name) for name in names]
+    fewest = min(map(len, words)) - 1
+    begin = next((at for at in range(fewest) if len({one[at] for one in words}) > 1), fewest)
+    end = next((at for at in range(fewest - begin) if len({one[-1 - at] for one in words}) > 1), fewest - begin)
+    return {
+        name: f"{'…' if begin else ''}{''.join(one[begin : len(one) - end])}{'…' if end else ''}"
+        for name, one in zip(names, words, strict=True)
+    }
 
 
 def _range(density: Density, signed: bool) -> tuple[float, float]:

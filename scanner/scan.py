@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -21,6 +21,9 @@ from .options import ScanOptions, require_annotations, require_no_methylation
 from .schedule import Job, OpenJob, open_job
 from .tracks import Collector, settled_chunks
 from .workers import ThreadWorkers
+
+if TYPE_CHECKING:
+    import pandas
 
 Value = str | int | float
 
@@ -48,7 +51,7 @@ def scan(
     device: str = "auto",
     threads: int | None = None,
     **options,
-) -> Iterator[Call]:
+) -> Calls:
     """Calls of a bundled model's name or an .onnx on a FASTA file, in genome order, as they are found.
 
     ``regions`` as on the command line; ``options`` are those of `ScanOptions` (tile_size, threshold, min_length,
@@ -56,12 +59,49 @@ def scan(
 
     >>> for call in genoscan.scan("genome.fa", model="repeats"):  # doctest: +SKIP
     ...     print(call.chrom, call.start, call.end, call.score, call.columns["period"])
+    >>> genoscan.scan("genome.fa", model="repeats").to_dataframe()  # doctest: +SKIP
     """
-    for arrays in scan_arrays(genome, model, regions=regions, device=device, threads=threads, **options):
-        places = zip(*(arrays.pop(name).tolist() for name in Call._fields[:-1]), strict=True)
-        rows = zip(*(column.tolist() for column in arrays.values()), strict=True) if arrays else None
-        for place in places:
-            yield Call(*place, dict(zip(arrays, next(rows), strict=True)) if rows is not None else {})
+    return Calls(scan_arrays(genome, model, regions=regions, device=device, threads=threads, **options))
+
+
+class Calls(Iterator[Call]):
+    """Calls as they are found: an iterator, or all of them as a data frame."""
+
+    def __init__(self, arrays: Generator[dict[str, np.ndarray]]):
+        self._arrays = arrays
+        self._calls: Generator[Call] | None = None
+
+    def __next__(self) -> Call:
+        if self._calls is None:
+            self._calls = _calls_of(self._arrays)
+        return next(self._calls)
+
+    def close(self) -> None:
+        """End the scan."""
+        if self._calls is not None:
+            self._calls.close()
+        self._arrays.close()
+
+    def to_dataframe(self) -> pandas.DataFrame:
+        """All calls as a pandas.DataFrame, a column for each of the track's; score and peak in the model's units.
+
+        The names of the first three columns are those that bioframe takes. Raises ValueError where calls have been
+        taken one by one before.
+        """
+        import pandas
+
+        if self._calls is not None:
+            raise ValueError("calls have been taken from this scan already: scan again for a data frame")
+        return pandas.concat(map(pandas.DataFrame, self._arrays), ignore_index=True)
+
+
+def _calls_of(chunks: Generator[dict[str, np.ndarray]]) -> Generator[Call]:
+    with closing(chunks):
+        for arrays in chunks:
+            places = zip(*(arrays.pop(name).tolist() for name in Call._fields[:-1]), strict=True)
+            rows = zip(*(column.tolist() for column in arrays.values()), strict=True) if arrays else None
+            for place in places:
+                yield Call(*place, dict(zip(arrays, next(rows), strict=True)) if rows is not None else {})
 
 
 def scan_arrays(
@@ -72,13 +112,12 @@ def scan_arrays(
     device: str = "auto",
     threads: int | None = None,
     **options,
-) -> Iterator[dict[str, np.ndarray]]:
-    """As `scan`, many calls at a time: arrays of one length by the names of the columns, as data frames take them.
+) -> Generator[dict[str, np.ndarray]]:
+    """As `scan`, many calls at a time: arrays of one length by the names of the columns; empty ones if
+    there are no calls.
 
     start, end: int64; score, peak: float64; chrom, name, strand: object (texts); then the annotation's columns: int64,
     float64 where the track has decimals, and object for the unit.
-
-    >>> pandas.concat(map(pandas.DataFrame, genoscan.scan_arrays("genome.fa")))  # doctest: +SKIP
     """
     settings = ScanOptions(**options)
     if settings.format != "bed":
@@ -91,10 +130,14 @@ def scan_arrays(
     job = Job(str(genome), str(genome), (0,), tuple(regions))
     opened = open_job(job, workers, settings)
     collector = Collector(opened, 0)
+    given = False
     with closing(settled_chunks(opened, workers, collector)) as chunks:
         for chunk in chunks:
             if len(chunk.calls):
+                given = True
                 yield _arrays(opened, chunk, collector.search.annotator)
+        if not given:
+            yield _arrays(opened, chunk, collector.search.annotator)
 
 
 def _arrays(opened: OpenJob, chunk: Chunk, annotator: Annotator | None) -> dict[str, np.ndarray]:

@@ -118,7 +118,7 @@ def open_job(job: Job, workers: Workers, options: ScanOptions, run: Run = Run())
 def prepare(job: Job, genome: Genome, workers: Workers, options: ScanOptions, run: Run = Run()) -> OpenJob:  # noqa: B008
     """As `open_job`, for a genome that is open and stays open when the job is closed."""
     models = [workers.models[number] for number in job.models]
-    if job.outputs:
+    if job.outputs and not options.levels:
         _warn_of_names(genome, run.warn)
     intervals = intervals_of(genome, job.regions)
     bases = int((intervals["end"] - intervals["start"]).sum())

@@ -23,7 +23,7 @@ from .progress import say
 from .read_likelihoods import RegionReads, region_likelihoods
 from .reading.genome import Genome, open_genome
 from .reading.methylation.sample import Sample, open_sample
-from .reading.regions import parse_regions
+from .reading.regions import merge_intervals, parse_regions
 from .writing.formats import FORMATS, files_of, format_of, require_writable
 from .writing.output import Write, is_stream, require_place, write_beside
 from .writing.target import Target
@@ -64,10 +64,11 @@ class TissueOptions:
 
 @dataclass
 class TissueCounts:
-    """What a scan came to. reads, cpgs: used, and CpGs that these tell of (long reads count once for each window);
-    off_markers: reads that tell of CpGs, none of them in a marker; regions: those with reads; calls: lines of the
-    track; seconds: wall time."""
+    """What a scan came to. bases: of the markers, or of where reads were looked for. reads, cpgs: used, and CpGs that
+    these tell of (long reads count once for each window); off_markers: reads that tell of CpGs, none of them in a
+    marker; regions: those with reads; calls: lines of the track; seconds: wall time."""
 
+    bases: int = 0
     reads: int = 0
     cpgs: int = 0
     windows: int = 0
@@ -131,11 +132,12 @@ def scan_methylation(
         with FORMATS[format_].writer(target) as write:
             counts = _write(target, parts, markers, numbers, thresholds, write)
             require_reads(reads, counts, markers)
+            counts.bases = _bases(reading, markers if markers is not None else within)
             reading.require_unchanged()
         _warn_of_tags(reads)
         if not is_stream(output):
             given = {**asdict(settings), "regions": list(regions), "format": format_, "threads": threads}
-            summary = tissue_summary_json(reading, opened, reads, markers, given, thresholds, counts)
+            summary = tissue_summary_json(output, reading, opened, reads, markers, given, thresholds, counts)
             write_beside(Path(f"{output}.json"), summary)
     if not quiet:
         chosen = f"{opened.device} (auto)" if device == "auto" else opened.device
@@ -171,6 +173,14 @@ def _places(
 def _overlaps(marker: np.void, within: np.ndarray) -> bool:
     same = within["contig"] == marker["contig"]
     return bool((same & (within["start"] < marker["end"]) & (within["end"] > marker["start"])).any())
+
+
+def _bases(genome: Genome, intervals: np.ndarray | None) -> int:
+    """Bases in INTERVAL intervals, each counted once; None: in the genome."""
+    if intervals is None:
+        return int(genome.lengths.sum())
+    merged = merge_intervals(intervals)
+    return int((merged["end"] - merged["start"]).sum())
 
 
 def _beside(output: str | None) -> tuple[Path, ...]:

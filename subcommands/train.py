@@ -8,6 +8,7 @@ import click
 
 from .guard import guarded
 from .options import threads_option
+from .train_mixtures import mixtures
 
 _WORDS = "genoscan.train.words"
 out_option = click.option(
@@ -247,3 +248,6 @@ def train_compare(recipes, variants, data, genome, changes, device, out, time_li
     found = compare(parse_variants(recipes, variants, changes), out, device, threads, time_limit)
     if found:
         click.echo(shown_table(found, load_sequence_recipe(recipes[0], changes).best_by))
+
+
+train.add_command(mixtures)

@@ -59,7 +59,7 @@ _SCANNING = (
     Option("--tile-size", ("1", "5", "64", "100000"), _ODD_NUMBERS),
     Option("--threshold", ("0", "0.5", "-1.5", "1e5", "1e-320"), ("inf", "-inf", "1e300", *_ODD_NUMBERS)),
     Option("--min-length", ("1", "7", "9" * 30), _ODD_NUMBERS),
-    Option("--format", ("bed", "bedgraph"), ("gff", "", "BED")),
+    Option("--format", ("bed", "bedgraph", "gff3"), ("gff", "", "BED")),
     Option("--satellites", ("units.fa",), ("genome.fa", "empty.fa", "model.onnx", "/dev/null", *_ODD_PATHS), 0.1),
     Option("--quiet", share=0.4),
     Option("--resume", share=0.2),

@@ -1,11 +1,14 @@
-"""The bundled promoter model finds promoters that are planted, on their strand, with their start."""
+"""The bundled promoter models find what is planted, on its strand, with its start."""
 
 import numpy as np
 import pytest
 
 import genoscan
 from genoscan.scanner.catalogue import bundled_models
-from genoscan.scanner.inference.session import read_card
+from genoscan.scanner.explaining.explain import find_summits
+from genoscan.scanner.explaining.places import Place
+from genoscan.scanner.inference.session import open_model, read_card
+from genoscan.scanner.reading.genome import open_genome
 
 MODEL = "promoter-ecoli"
 UP, BOX_35, BOX_10 = "AAAATTATTTTTTA", "TTGACA", "TATAAT"
@@ -56,3 +59,27 @@ def test_columns_hold_what_the_card_says(calls):
         assert call.start <= call.columns["thickStart"] < call.columns["thickEnd"] <= call.end
         assert call.columns["prominence"] >= card.calling.prominence
         assert call.columns["shuffledPerMb"] >= -1
+
+
+def test_a_tata_box_makes_plant_promoters_stronger_where_it_should_be(tmp_path):
+    """Thirty bases before the start, on its own strand: stronger than the same place without it."""
+    random = np.random.default_rng(5)
+    plain = "".join(random.choice(list("ACGT"), 8000))
+    box, places = "TATATAAATA", range(500, 7500, 500)
+    with_boxes = plain
+    for number, place in enumerate(places):
+        here = box if number % 2 == 0 else turned(box)
+        with_boxes = with_boxes[:place] + here + with_boxes[place + len(box) :]
+    model = open_model(bundled_models()["promoter-plant"], "cpu")
+    found = []
+    for number, text in enumerate((plain, with_boxes)):
+        path = tmp_path / f"{number}.fa"
+        path.write_text(f">one\n{text}\n")
+        starts = [place + 35 if number % 2 == 0 else place - 25 for number, place in enumerate(places)]
+        wanted = [Place(0, start, start + 1, "+-"[number % 2]) for number, start in enumerate(starts)]
+        with open_genome(path) as genome:
+            found.append([one.height for one in find_summits(model, genome, wanted, 0, 1)])
+    gained = np.subtract(*found[::-1])
+    assert len(gained) == 14
+    assert (gained > 0).sum() >= 12
+    assert gained.mean() > 3000  # a third of a unit, a log2 of strength

@@ -206,6 +206,9 @@ def test_every_field_of_the_summary_is_described(tmp_path):
         (("train", "repeats"), "training.md"),
         (("data", "repeats"), "training.md"),
         (("export",), "export.md"),
+        (("hub",), "report.md"),
+        (("plot",), "report.md"),
+        (("report",), "report.md"),
     ],
 )
 def test_every_option_is_described(command, document):

@@ -65,6 +65,18 @@ def test_a_track_is_ranked_from_its_strongest_call_on():
     assert track.measures(found, truth)["average_precision"] == pytest.approx((1 + 2 / 3) / 3)
 
 
+def test_annotated_starts_and_what_is_near_them(tmp_path):
+    benchmark = module("promoters_starts")
+    gff = tmp_path / "genes.gff3"
+    rows = [("gene", 101, 900, "+"), ("mRNA", 101, 900, "+"), ("mRNA", 101, 700, "+"), ("mRNA", 400, 520, "-")]
+    gff.write_text("##gff-version 3\n" + "".join(f"c\tx\t{k}\t{a}\t{b}\t.\t{s}\t.\tID=1\n" for k, a, b, s in rows))
+    starts = benchmark.read_starts(gff)
+    assert {key: places.tolist() for key, places in starts.items()} == {("c", "+"): [100], ("c", "-"): [519]}
+    assert benchmark.distances(np.array([0, 90, 130]), np.array([100, 125])).tolist() == [100, 10, 5]
+    assert benchmark.distances(np.array([3]), np.array([], dtype=int)).tolist() == [np.inf]
+    assert benchmark.covered(starts, {"c": 540}) == 101 + (540 - 469)
+
+
 def test_recipes_that_are_compared_are_recipes(tmp_path):
     from genoscan.training.supervised.compare import parse_variants
     from genoscan.training.supervised.recipe import load_sequence_recipe

@@ -1,4 +1,4 @@
-"""Each way to proportions as a function of how often each read (or region) counts, so that all can be resampled alike."""
+"""Each way to proportions as a function of how often each read or region counts, so that all can be resampled."""
 
 from __future__ import annotations
 
@@ -19,6 +19,10 @@ from .region_tables import RegionTable
 LIKELIHOOD, LEAST_SQUARES, NETWORK = "likelihood", "least-squares", "region-network"
 ARRAY_READS = 50
 """A share in a table without depths counts as so many reads: an array's shares scatter about as theirs do."""
+_TABLE_EDGE = 0.01
+"""So far from 0 and 1 is methylation in a table: arrays and conversion err by about as much."""
+_RESAMPLES_GAP = 0.01
+"""Log-likelihoods of resamples may stay so far below their maximum: little beside what resampling does."""
 _COHORT_CYCLES = 60
 
 Estimator = Callable[[np.ndarray], np.ndarray]
@@ -29,7 +33,11 @@ def likelihood_estimator(log_likelihoods: np.ndarray, counts: np.ndarray, unknow
     """Maximum likelihood of log-likelihoods (rows, classes); resamples begin from what all reads gave."""
     table = with_unknown(log_likelihoods) if unknown else log_likelihoods
     whole = proportions(table, counts)
-    return lambda drawn: proportions(table, drawn, whole)
+
+    def estimate(drawn: np.ndarray) -> np.ndarray:
+        return whole if drawn is counts else proportions(table, drawn, whole, _RESAMPLES_GAP)
+
+    return estimate
 
 
 def atlas_estimator(reads: MarkerReads, unmethylated: np.ndarray, unknown: bool) -> Estimator:
@@ -51,13 +59,14 @@ def least_squares_estimator(reads: MarkerReads, unmethylated: np.ndarray, unknow
 
 
 def network_estimator(
-    reads: MarkerReads, markers: int, run: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    reads: MarkerReads, rows: np.ndarray, markers: int, run: Callable[[np.ndarray, np.ndarray], np.ndarray]
 ) -> Estimator:
-    """A network of region means: ``run`` takes means float (1, markers), 0 without reads, and calls (1, markers)."""
+    """A network of region means. rows: int64 (regions,), which of so many markers its regions are; ``run`` takes means
+    (1, regions), 0 without reads, and how many calls of CpGs each is of, and gives proportions (1, tissues)."""
 
     def estimate(drawn: np.ndarray) -> np.ndarray:
         values, calls = means(reads.with_counts(drawn), markers)
-        return run(np.nan_to_num(values)[None], calls[None])[0]
+        return run(np.nan_to_num(values)[None, rows], calls[None, rows])[0]
 
     return estimate
 
@@ -110,11 +119,11 @@ def _table_least_squares(shares, depths, profiles, unknown) -> Estimator:
 
 def _table_likelihood(shares, depths, profiles, unknown) -> Estimator:
     """Each region as its methylated and its unmethylated reads."""
-    inside = np.clip(profiles, 0.001, 0.999)
+    inside = np.clip(profiles, _TABLE_EDGE, 1 - _TABLE_EDGE)
     of_types = np.log(np.concatenate([inside, 1 - inside]))
     counts = np.concatenate([shares * depths, (1 - shares) * depths])
     estimator = likelihood_estimator(of_types, counts, unknown)
-    return lambda drawn: estimator(np.tile(drawn, 2) * counts)
+    return lambda drawn: estimator(counts if (drawn == 1).all() else np.tile(drawn, 2) * counts)
 
 
 def _estimate_cohort(
@@ -131,10 +140,8 @@ def _estimate_cohort(
         return cohort_mixture(*chosen, int(unknown), start, _COHORT_CYCLES).proportions
 
     low, high = intervals(estimate, np.ones(len(table.regions), dtype=np.int64), resamples, seed)
-    tissues = reference.columns + (UNKNOWN,) * unknown
+    tissues, depths = reference.columns + (UNKNOWN,) * unknown, samples.depths
     return [
-        Estimate(
-            name, LIKELIHOOD, tissues, start.proportions[row], low[row], high[row], round(table.depths[:, row].sum())
-        )
+        Estimate(name, LIKELIHOOD, tissues, start.proportions[row], low[row], high[row], round(depths[row].sum()))
         for row, name in enumerate(table.columns)
     ]

@@ -17,26 +17,30 @@ import numpy as np
 
 _SMALLEST = 1e-12
 """Proportions do not fall below it on the way: EM cannot leave 0."""
-_GAP = 1e-3
+GAP = 1e-3
 """Iterations end when the log-likelihood is at most so far below its maximum."""
-_CYCLES, _ROUNDS = 20, 100
+_CYCLES, _ROUNDS = 1, 500
 """EM cycles between two Newton steps, and how often at most."""
 
 
 def proportions(
-    log_likelihoods: np.ndarray, counts: np.ndarray | None = None, start: np.ndarray | None = None
+    log_likelihoods: np.ndarray,
+    counts: np.ndarray | None = None,
+    start: np.ndarray | None = None,
+    gap: float = GAP,
 ) -> np.ndarray:
     """Maximum-likelihood proportions float64 (classes,), at least 0, of sum 1.
 
     log_likelihoods: (rows, classes), each row up to a constant of its own; counts: how often each row was seen, any
-    numbers from 0 on (None: once). ``start``: proportions to begin from. Without any read, equal shares.
+    numbers from 0 on (None: once). ``start``: proportions to begin from; ``gap``: how far the log-likelihood may stay
+    below its maximum. Without any read, equal shares.
     """
     likelihoods, weights = _prepared(log_likelihoods, counts)
     classes = likelihoods.shape[1]
     if not len(weights) or classes == 1:
         return np.full(classes, 1 / classes)
     first = np.full(classes, 1 / classes) if start is None else _inside(start)
-    return _maximum(likelihoods, weights, first)
+    return _maximum(likelihoods, weights, first, gap)
 
 
 def with_unknown(log_likelihoods: np.ndarray) -> np.ndarray:
@@ -119,11 +123,11 @@ def _cycles(likelihoods, weights, start, cycles, gap):
     return first, largest
 
 
-def _maximum(likelihoods: np.ndarray, weights: np.ndarray, shares: np.ndarray) -> np.ndarray:
+def _maximum(likelihoods: np.ndarray, weights: np.ndarray, shares: np.ndarray, gap: float) -> np.ndarray:
     reads = weights.sum()
     for _ in range(_ROUNDS):
-        shares, largest = _cycles(likelihoods, weights, shares, _CYCLES, _GAP)
-        if reads * (largest - 1) <= _GAP:
+        shares, largest = _cycles(likelihoods, weights, shares, _CYCLES, gap)
+        if reads * (largest - 1) <= gap:
             break
         shares = _newton(likelihoods, weights, shares)
     shares = np.where(shares <= 1e3 * _SMALLEST, 0, shares)

@@ -149,9 +149,8 @@ def _shares(path: Path, names: list[str], rows: list[tuple[int, list[str]]]) -> 
     wrong = np.argwhere(values > 1)
     if len(wrong):
         row, column = wrong[0]
-        raise UsageError(
-            f"{path} line {rows[row][0]}: column {names[column + 1]}: {values[row, column]:g} is no share (0 to 1, or NA)"
-        )
+        place = f"{path} line {rows[row][0]}: column {names[column + 1]}"
+        raise UsageError(f"{place}: {values[row, column]:g} is no share (0 to 1, or NA)")
     return RegionTable(str(path), tuple(regions), tuple(names[1:]), values, None)
 
 

@@ -26,13 +26,14 @@ ENDINGS = {BIGWIG: ".bw", BIGBED: ".bb"}
 """What pybigtools tells a format by."""
 _CONTIG_TREE, _DATA_INDEX = 0x78CA8C91, 0x2468ACE0
 _LONGEST = 2**32 - 1
+_STRETCH = 2**21
 
 
 class _Lines:
-    """Lines in a file, in genome order, and where in it each contig's are."""
+    """Lines in a file, in genome order, and where in it each contig's are. ``bases``: of those that were checked."""
 
     def __init__(self, file: BinaryIO):
-        self.count = 0
+        self.bases = self.count = 0
         self._file = file
         self._places: dict[bytes, list[int]] = {}
         self._end = 0
@@ -94,7 +95,7 @@ def write_big_binary(
             }
             if lines.count:
                 _write(built, final, lengths, _rows(lines, lengths, final, value), autosql)
-                _require_whole(built, final, lines.count)
+                _require_whole(built, final, lines.bases)
             else:
                 built.write_bytes(_without_lines(kind, target, autosql, fields))
             os.replace(built, partial)
@@ -115,6 +116,7 @@ def _rows(lines: _Lines, lengths: dict[str, int], final: Path, value: Callable[[
         if not before <= row[1] < row[2] <= min(lengths[chrom], _LONGEST):
             raise OutputError(f"{final}: {chrom}:{start}-{end} is out of order, or beyond what the format can hold")
         before = row[1]
+        lines.bases += row[2] - row[1]
         yield row
 
 
@@ -138,17 +140,36 @@ def _write(partial: Path, final: Path, lengths: dict[str, int], rows: Iterator[t
         raise trouble[0]
 
 
-def _require_whole(partial: Path, final: Path, count: int) -> None:
+def _require_whole(partial: Path, final: Path, bases: int) -> None:
     """`OutputError` unless all lines can be read back."""
-    import pybigtools
-
     try:
-        with pybigtools.open(str(partial)) as reader:
-            found = sum(1 for contig in reader.chroms() for _ in reader.records(contig))
+        found = _bases(partial)
     except Exception as error:  # whatever its reader says of a file that is not whole
         raise OutputError(f"{final}: cannot write: is the disk full? ({error})") from None
-    if found != count:
-        raise OutputError(f"{final}: cannot write: is the disk full? ({found:,} of {count:,} lines can be read back)")
+    if found != bases:
+        raise OutputError(f"{final}: cannot write: is the disk full? ({found:,} of {bases:,} bases can be read back)")
+
+
+def _bases(path: Path) -> int:
+    """The bases of all lines, together. A reader remembers what it has read, so it is given up now and then."""
+    import pybigtools
+
+    with pybigtools.open(str(path)) as reader:
+        lengths = reader.chroms()
+    places = [(name, start) for name, length in lengths.items() for start in range(0, length, _STRETCH)]
+    found = since = 0
+    reader = pybigtools.open(str(path))
+    try:
+        for name, start in places:
+            end = min(lengths[name], start + _STRETCH)
+            here = sum(min(end, last) - max(start, first) for first, last, *_ in reader.records(name, start, end))
+            found, since = found + here, since + here
+            if since > 2 * _STRETCH:
+                reader.close()
+                reader, since = pybigtools.open(str(path)), 0
+    finally:
+        reader.close()
+    return found
 
 
 def _without_lines(kind: int, target: Target, autosql: str, fields: int) -> bytes:

@@ -44,7 +44,7 @@ class _Features:
 
     def __init__(self, target: Target):
         self._keys = [f"{column.name[:1].lower()}{column.name[1:]}" for column in columns_of(target.card)]
-        self._source = _escaped(_IN_SEQID, target.card.name)
+        self._source = escaped_seqid(target.card.name)
         self._usual = usual_type(target.card)
         self._contigs = zip(target.names, target.lengths.tolist(), strict=True)
         self._count, self._chrom, self._seqid = 0, None, ""
@@ -55,7 +55,7 @@ class _Features:
         declaration = ""
         if chrom != self._chrom:
             length = next(length for one, length in self._contigs if one == chrom)
-            self._chrom, self._seqid = chrom, _escaped(_IN_SEQID, chrom)
+            self._chrom, self._seqid = chrom, escaped_seqid(chrom)
             declaration = f"##sequence-region {self._seqid} 1 {length}\n"
         self._count += 1
         kind = name if name in TERMS else self._usual
@@ -69,6 +69,11 @@ def usual_type(card: ModelCard) -> str:
     """The type of calls that are not themselves named by a term: what the model's only output is, where that is one."""
     names = {one.name for one in channels_of(card)}
     return names.pop() if len(names) == 1 and names <= TERMS else ANYTHING
+
+
+def escaped_seqid(name: str) -> str:
+    """A contig's name as the first column has it."""
+    return _escaped(_IN_SEQID, name)
 
 
 def _escaped(pattern: re.Pattern, text: str) -> str:

@@ -46,7 +46,7 @@ def model_of(model) -> dict[str, Any]:
         "version": model.card.version,
         "path": model.path,
         "sha256": model.sha256,
-        "card": model.card.model_dump(mode="json", exclude={"input": {"tokenizer"}}),
+        "card": model.card.model_dump(mode="json", exclude={"input": {"tokenizer"}, "markers": True}),
     }
 
 

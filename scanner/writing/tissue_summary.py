@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict
 
 from .summary import genome_of, model_of, package_versions
 
 
-def tissue_summary_json(genome, model, sample, markers, options, thresholds, counts) -> str:
-    """The summary as indented JSON.
+def tissue_summary_json(output, genome, model, sample, markers, options, thresholds, counts) -> str:
+    """The summary as indented JSON, with the fields that other tracks' have.
 
-    genome, model, sample: opened; markers: INTERVAL array of those that were called, or None; options: as given;
-    thresholds: `TissueThresholds`; counts: `TissueCounts`.
+    output: the track's path; genome, model, sample: opened; markers: INTERVAL array of those that were called, or None;
+    options: as given; thresholds: `TissueThresholds`; counts: `TissueCounts`.
     """
     tally = asdict(sample.tally)
     tally.pop("first_unusable")
@@ -22,9 +23,11 @@ def tissue_summary_json(genome, model, sample, markers, options, thresholds, cou
         "versions": package_versions(),
         "genome": genome_of(genome),
         "model": model_of(model),
+        "files": [os.path.basename(output)],
         "sample": {"path": sample.source},
         "device": model.device,
         "batch_size": model.batch_size,
+        "workers": f"{options['threads']} thread{'s' if options['threads'] > 1 else ''}",
         "options": options,
         "calling": {
             "threshold": thresholds.share,
@@ -34,7 +37,8 @@ def tissue_summary_json(genome, model, sample, markers, options, thresholds, cou
         },
         "markers": None if markers is None else len(markers),
         "records": tally,
-        "counts": counted,
+        "counts": {**counted, "skipped_windows": 0, "resumed_bases": 0},
         "seconds": round(seconds, 3),
+        "mb_per_second": round(counts.bases / 1e6 / seconds, 3) if seconds else 0.0,
     }
     return json.dumps(summary, indent=2, ensure_ascii=False) + "\n"

@@ -10,7 +10,7 @@ import pytest
 import toys
 from commands import scan_file
 
-from genoscan.results.charts import bases, linear, logarithmic, short
+from genoscan.results.charts import bases, linear, logarithmic, short, told_apart
 from genoscan.results.runs import find_runs
 from genoscan.results.statistics import Density, call_statistics
 from genoscan.results.tracks import Row, read_calls
@@ -159,6 +159,15 @@ def test_bars_are_as_high_as_the_counts():
     assert bars == pytest.approx([bars[0], bars[0]])  # 4 and, in the last bin, 2 + 2
     low, high = heights(logarithmic({10: 1, 999: 3}, "length", "calls"))
     assert high == pytest.approx(3 * low, rel=0.01)
+
+
+def test_long_names_are_cut_to_what_tells_them_apart():
+    assert told_apart(["scaffold_1_of_it", "scaffold_12_of_it"]) == {
+        "scaffold_1_of_it": "…1…",
+        "scaffold_12_of_it": "…12…",
+    }
+    for names in (["chr1", "chr2"], ["one_long_name_alone"], ["NC_000001.11", "NC_000002.12"]):
+        assert told_apart(names) == {name: name for name in names}
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -55,7 +55,8 @@ class AlignmentSample:
                 yield found.take((found.starts >= region.start) & (found.starts < region.end))
 
     def close(self) -> None:
-        self._file.close()
+        with suppress(OSError):  # whatever was wrong has been told
+            self._file.close()
 
     def _mapped(self, contig: str) -> int:
         return next(one.mapped for one in self._file.get_index_statistics() if one.contig == contig)
@@ -65,6 +66,18 @@ class AlignmentSample:
             return MethylationReads.empty(region.contig)
         length = self._file.get_reference_length(region.contig)
         start, end = max(0, region.start - self._reach), min(length, region.end + self._reach)
+        with reading(self.source):
+            owners, bounds, sites = self._gathered(region, start, end)
+        if not sites:
+            return MethylationReads.empty(region.contig)
+        starts, ends = np.array(bounds, dtype=np.int64).T
+        found = Sites(*(np.concatenate(column) for column in zip(*sites, strict=True)))
+        reads, _ = reads_of_sites(region.contig, np.array(owners, dtype=np.int64), starts, ends, found)
+        self.tally.without_cpg += len(set(owners)) - len(reads.starts)
+        return reads
+
+    def _gathered(self, region: Region, start: int, end: int) -> tuple[list[int], list[tuple[int, int]], list[Sites]]:
+        """Of the alignments in bases [start, end): the read that each is of, its interval, and the CpGs of all."""
         mates: dict[str, int] = {}
         batch, owners, bounds, sites, count = _Batch(), [], [], [], 0
         for read in self._usable(region, start, end):
@@ -84,23 +97,18 @@ class AlignmentSample:
                 batch = _Batch()
         if batch.starts:
             sites.append(self._sites(region.contig, batch, len(owners)))
-        if not sites:
-            return MethylationReads.empty(region.contig)
-        starts, ends = np.array(bounds, dtype=np.int64).T
-        found = Sites(*(np.concatenate(column) for column in zip(*sites, strict=True)))
-        reads, _ = reads_of_sites(region.contig, np.array(owners, dtype=np.int64), starts, ends, found)
-        self.tally.without_cpg += len(set(owners)) - len(reads.starts)
-        return reads
+        return owners, bounds, sites
 
     def _usable(self, region: Region, start: int, end: int) -> Iterator[pysam.AlignedSegment]:
-        with reading(self.source):
-            for read in self._file.fetch(region.contig, start, end):
-                inside = read.reference_start < region.end and read.reference_end > region.start
-                self.tally.looked_at += inside
-                if read.flag & UNUSED_FLAGS or read.mapping_quality < MIN_MAPPING_QUALITY or not read.query_sequence:
-                    self.tally.low_quality += inside
-                    continue
-                yield read
+        for read in self._file.fetch(region.contig, start, end):
+            if read.is_unmapped or read.reference_end is None:  # lies where its mate does
+                continue
+            inside = read.reference_start < region.end and read.reference_end > region.start
+            self.tally.looked_at += inside
+            if read.flag & UNUSED_FLAGS or read.mapping_quality < MIN_MAPPING_QUALITY or not read.query_sequence:
+                self.tally.low_quality += inside
+                continue
+            yield read
 
     def _marks(self, read: pysam.AlignedSegment) -> tuple[np.ndarray, int] | None:
         try:
@@ -156,7 +164,7 @@ def reading(source: str) -> Iterator[None]:
     verbosity = pysam.set_verbosity(0)
     try:
         yield
-    except (OSError, ValueError, NotImplementedError) as error:
+    except (OSError, ValueError, AssertionError, NotImplementedError) as error:  # so pysam tells of damaged records
         raise GenoscanError(
             f"{source}: cannot be read: {error}: the file is truncated or damaged; get it anew (samtools quickcheck)"
         ) from None
@@ -179,11 +187,13 @@ def open_alignments(path: Path, genome: Genome) -> AlignmentSample:
     with reading(source):
         file = pysam.AlignmentFile(source, reference_filename=reference)
     try:
-        _require_index(source, file)
-        _require_assembly(source, file, genome)
-        kind, paired = _kind(source, file)
+        with reading(source):
+            _require_index(source, file)
+            _require_assembly(source, file, genome)
+            kind, paired = _kind(source, file)
     except BaseException:
-        file.close()
+        with suppress(OSError):
+            file.close()
         raise
     return AlignmentSample(source, file, genome, kind, paired)
 
@@ -192,22 +202,21 @@ def _require_index(source: str, file: pysam.AlignmentFile) -> None:
     indexed = file.has_index()
     order = file.header.to_dict().get("HD", {}).get("SO", "unknown")
     commands = f"samtools sort -o sorted.bam {source} && samtools index sorted.bam"
-    if order in ("unsorted", "queryname") or (not indexed and not _in_order(source, file)):
+    if order in ("unsorted", "queryname") or (not indexed and not _in_order(file)):
         raise GenoscanError(f"{source}: is not sorted by position: {commands}")
     if not indexed:
         raise GenoscanError(f"{source}: has no index: samtools index {source}")
 
 
-def _in_order(source: str, file: pysam.AlignmentFile) -> bool:
+def _in_order(file: pysam.AlignmentFile) -> bool:
     last = (0, 0)
-    with reading(source):
-        for number, read in enumerate(file.fetch(until_eof=True)):
-            if number == _SORTED_TRIED or read.reference_id < 0:
-                break
-            place = read.reference_id, read.reference_start
-            if place < last:
-                return False
-            last = place
+    for number, read in enumerate(file.fetch(until_eof=True)):
+        if number == _SORTED_TRIED or read.reference_id < 0:
+            break
+        place = read.reference_id, read.reference_start
+        if place < last:
+            return False
+        last = place
     return True
 
 
@@ -234,17 +243,16 @@ def _require_assembly(source: str, file: pysam.AlignmentFile, genome: Genome) ->
 def _kind(source: str, file: pysam.AlignmentFile) -> tuple[str, bool]:
     """The kind of tags of the first reads that have any, and whether reads have mates."""
     tried, problem = 0, "holds no aligned reads"
-    with reading(source):
-        for read in file.fetch(until_eof=True):
-            if read.flag & UNUSED_FLAGS:
-                continue
-            kind = kind_of_calls(read)
-            if kind is not None:
-                return kind, bool(read.is_paired)
-            tried += 1
-            problem = f"none of its first {tried:,} reads tells of methylation"
-            if tried == _TRIED:
-                break
+    for read in file.fetch(until_eof=True):
+        if read.flag & UNUSED_FLAGS:
+            continue
+        kind = kind_of_calls(read)
+        if kind is not None:
+            return kind, bool(read.is_paired)
+        tried += 1
+        problem = f"none of its first {tried:,} reads tells of methylation"
+        if tried == _TRIED:
+            break
     hint = (
         ""
         if not tried

@@ -1,7 +1,10 @@
 """BAMs of every kind to reads: positions and states by hand, and what cannot be read, in one line."""
 
 import array
+import gzip
+from contextlib import closing, suppress
 
+import numpy as np
 import pysam
 import pytest
 from bams import read, told, write_bam, write_fasta
@@ -119,6 +122,37 @@ def test_poor_alignments_are_left_out(tmp_path, genome):
     assert (tally.looked_at, tally.low_quality) == (6, 5)
 
 
+def test_an_unmapped_mate_lies_where_the_other_does(tmp_path, genome):
+    mapped = read("p", REFERENCE, 0, flag=73, tags=FORWARD, mate=0)
+    unmapped = read("p", REFERENCE, 0, flag=133, cigar="*", tags=FORWARD, mate=0)
+    found, tally = reads_of(tmp_path, genome, [mapped, unmapped])
+    assert len(found) == 1
+    assert (tally.looked_at, tally.low_quality) == (1, 0)
+
+
+def damaged(path, seed):
+    """A BAM some of whose unpacked bytes are others, packed again."""
+    random = np.random.default_rng(seed)
+    content = bytearray(gzip.decompress(path.read_bytes()))
+    for place in random.integers(0, len(content), 3).tolist():
+        content[place] = int(random.integers(0, 256))
+    with pysam.BGZFile(str(path), "wb") as file:
+        file.write(bytes(content))
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_damaged_files_never_end_in_anything_but_one_error(tmp_path, genome, seed):
+    tags = [*FORWARD, ("MM", "C+m?,0;"), ("ML", array.array("B", [250]))] if seed % 2 else FORWARD
+    path = write_bam(tmp_path / "s.bam", LENGTHS, [read(f"r{number}", REFERENCE, 0, tags=tags) for number in range(9)])
+    damaged(path, seed)
+    verbosity = pysam.set_verbosity(0)
+    with suppress(pysam.SamtoolsError):  # or the index of the file as it was
+        pysam.index(str(path))
+    pysam.set_verbosity(verbosity)
+    with suppress(GenoscanError):  # or it is still a sample
+        read_all(path, genome)
+
+
 def test_regions_and_the_whole_file(tmp_path):
     """Regions have the reads that overlap with them; the whole file has each read once, whatever it crosses."""
     sequence = "ACGTA" * (2 * PIECE // 5 + 10)
@@ -140,8 +174,9 @@ def test_regions_and_the_whole_file(tmp_path):
 
 
 def read_all(path, genome):
-    for _ in open_sample(path, genome).reads():
-        pass
+    with closing(open_sample(path, genome)) as sample:
+        for _ in sample.reads():
+            pass
 
 
 def refused(path, genome):

@@ -1,0 +1,1 @@
+"""Networks that read the mean methylation of regions, trained on simulated mixtures of cell types."""
