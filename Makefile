@@ -1,10 +1,12 @@
 # make demo   one command from a bare clone to a scanned genome (installs what scanning needs)
-# make test   installs what the tests need and runs them all; those of training and export, which only compute, two at a time
+# make test   installs what the tests need and runs them all; those that only compute, and measure no time, two at a time
 # make lint   ruff, as CI runs it
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+
+COMPUTING := export training results $(addprefix scanner/,calling deconvolution encoding explaining reading writing)
 
 .PHONY: demo test lint clean
 
@@ -12,8 +14,8 @@ demo: $(VENV)/installed-base
 	$(BIN)/genoscan demo --out-dir demo
 
 test: $(VENV)/installed-dev
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile tests/export tests/training
-	$(BIN)/python -m pytest --ignore=tests/export --ignore=tests/training
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(addprefix tests/,$(COMPUTING))
+	$(BIN)/python -m pytest $(addprefix --ignore=tests/,$(COMPUTING))
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .

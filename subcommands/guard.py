@@ -23,7 +23,6 @@ _EXTRAS = {
     "onnx_ir": "export",
     "peft": "train",
     "sklearn": "train",
-    "scipy": "train",
     "matplotlib": "plot",
     "pybigtools": "formats",
     "pyarrow": "formats",
