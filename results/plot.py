@@ -43,7 +43,7 @@ def plot_region(runs: Sequence[Run], region: str, output: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="genoscan-plot-") as folder:
         curves = [run for run in runs if run.levels]
         for run in calls:
-            if not any(_same_scan(run, one) for one in curves):
+            if run.scored and not any(run.of_same_scan(one) for one in curves):
                 curves.append(_scanned_again(run, place, Path(folder) / f"{len(curves)}.bedgraph"))
         drawn = [
             (
@@ -83,10 +83,6 @@ def _place(run: Run, region: str) -> Place:
     return Place(list(contigs)[contig], start, end)
 
 
-def _same_scan(run: Run, other: Run) -> bool:
-    return all(run.summary["identity"][key] == other.summary["identity"][key] for key in ("genome", "models"))
-
-
 def _scanned_again(run: Run, place: Place, output: Path) -> Run:
     """The raw scores of the run's model in the place."""
     genome, model = run.summary["genome"]["path"], run.summary["model"]["path"]
@@ -96,7 +92,7 @@ def _scanned_again(run: Run, place: Place, output: Path) -> Run:
     except GenoscanError as error:
         raise GenoscanError(f"{error}; give the track of raw scores (--format bigwig) of the same scan too") from None
     (scanned,) = find_runs([str(output)])
-    if not _same_scan(run, scanned):
+    if not run.of_same_scan(scanned):
         raise GenoscanError(
             f"{run.output}: its genome or its model has changed since; give the track of raw scores "
             "(--format bigwig) of the same scan too"

@@ -22,7 +22,6 @@ from .top_calls import Read, Scores, call_card
 from .tracks import Level, read_calls, read_levels
 
 _SCORE_BIN = 25
-_SAME = "genome", "models"
 
 
 def write_report(runs: Sequence[Run], output: Path, top: int, say: Callable[[str], None]) -> None:
@@ -70,10 +69,7 @@ def _reader(run: Run, stack: ExitStack, say: Callable[[str], None]) -> Read | No
 
 def _scores(run: Run, runs: Sequence[Run], stack: ExitStack) -> Scores | None:
     """The raw scores that the run's calls were made of, if the bigWig of them is among the runs."""
-    same = [
-        one for one in runs
-        if one.format == "bigwig" and all(one.summary["identity"][key] == run.summary["identity"][key] for key in _SAME)
-    ]  # fmt: skip
+    same = [one for one in runs if one.format == "bigwig" and run.of_same_scan(one)]
     if not same or run.levels:
         return None
     import pybigtools

@@ -38,6 +38,16 @@ class Run:
         return FORMATS[self.format].levels
 
     @property
+    def scored(self) -> bool:
+        """Whether its calls are made of raw scores along the genome, not of reads."""
+        return self.card.task != "read-classification"
+
+    def of_same_scan(self, other: Run) -> bool:
+        """Whether genome and model are the same, so that the raw scores of one are those of the other's calls."""
+        mine, its = (run.summary.get("identity") for run in (self, other))
+        return mine is not None and its is not None and all(mine[key] == its[key] for key in ("genome", "models"))
+
+    @property
     def name(self) -> str:
         """The track's name without folder and ending."""
         name = self.output.name

@@ -76,7 +76,7 @@ def main(
         with ray_workers(files, staff, batch._warn, opener) as crew:
             sample = batch.Sample("sample", genome, tuple(models))
             options = ScanOptions(format=format, tile_size=tile_size)
-            job = batch.plan_single(sample, output)
+            job = batch.plan_single(sample, crew.models[0].card, output, format)
             batch.run_jobs([job], crew, options, resume=resume, quiet=True, auto=False, table=None)
 
 

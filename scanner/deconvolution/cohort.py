@@ -96,7 +96,7 @@ def deconvolve(
     inputs = [one for one in (*samples, atlas, genome, baseline) if one is not None and one != "-"]
     _require_files(inputs)
     if not is_stream(output):
-        require_apart(output, inputs)
+        require_apart([output], inputs)
         require_place(Path(output))
     if plot is not None:
         require_plot(Path(plot))

@@ -17,6 +17,8 @@ import numpy as np
 
 _SMALLEST = 1e-12
 """Proportions do not fall below it on the way: EM cannot leave 0."""
+_START = 1e-6
+"""With less, a class does not begin; what ends with no more is 0."""
 GAP = 1e-3
 """Iterations end when the log-likelihood is at most so far below its maximum."""
 _CYCLES, _ROUNDS = 1, 500
@@ -61,7 +63,7 @@ def _prepared(log_likelihoods: np.ndarray, counts: np.ndarray | None) -> tuple[n
 
 
 def _inside(shares: np.ndarray) -> np.ndarray:
-    shares = np.maximum(np.asarray(shares, dtype=np.float64), 1e-6)
+    shares = np.maximum(np.asarray(shares, dtype=np.float64), _START)
     return shares / shares.sum()
 
 
@@ -130,7 +132,7 @@ def _maximum(likelihoods: np.ndarray, weights: np.ndarray, shares: np.ndarray, g
         if reads * (largest - 1) <= gap:
             break
         shares = _newton(likelihoods, weights, shares)
-    shares = np.where(shares <= 1e3 * _SMALLEST, 0, shares)
+    shares = np.where(shares <= 2 * _START, 0, shares)
     return shares / shares.sum()
 
 

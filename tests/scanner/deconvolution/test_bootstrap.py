@@ -30,4 +30,4 @@ def test_the_seed_decides():
 
 def test_nothing_to_resample_has_no_interval():
     assert np.isnan(intervals(share, np.array([3, 7]), 0, 0)).all()
-    assert np.isnan(intervals(lambda counts: np.full(2, 0.5), np.array([0, 0]), 10, 0)).all()
+    assert np.isnan(intervals(lambda counts: counts + 0.5, np.array([0, 0]), 10, 0)).all()
