@@ -10,8 +10,9 @@ marker's reads come from its target. The model stands beside the exact posterior
 (UXM's: unmethylated, methylated, mixed) at its marker, counted on 400,000 reads, and chance.
 
 Real: a table of MethylBERT's reads (two samples, ten regions). Regions are held out two by two, in five folds; one more
-chooses the epoch. The same small network sees bases and methylation (from random weights, and from an encoder
-pretrained on simulated reads without labels), or one of them alone. Beside them: the mean methylation of a read.
+chooses the epoch. A small network starts from random weights, or from an encoder pretrained on simulated reads without
+labels. Beside it: the mean methylation of a read, and logistic regressions on the same folds, of what methylation alone
+says (methylated and unmethylated CpGs, their share, changes of state) and of 3-mers alone.
 Work is kept in --work: the same command goes on.
 """
 
@@ -23,15 +24,17 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score, roc_curve
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from genoscan import __version__
 from genoscan.scanner.catalogue import find_model
 from genoscan.scanner.inference.session import open_model
 from genoscan.training.tissue.baselines import mean_methylation
-from genoscan.training.tissue.evaluation import DRAWINGS, judge_simulated, plot_confusion
+from genoscan.training.tissue.evaluation import DRAWINGS, judge_simulated
 from genoscan.training.tissue.examples import encoded
-from genoscan.training.tissue.measures import confusion
 from genoscan.training.tissue.panel import open_panel
 from genoscan.training.tissue.real_reads import ReadTable, read_table
 from genoscan.training.tissue.recipe import load_tissue_recipe
@@ -42,27 +45,22 @@ FOLDS = 5
 NETWORKS = {
     "pretrained": ("net.checkpoint={pretrained}",),
     "from random weights": (),
-    "bases alone": ("net.sees=bases",),
-    "methylation alone": ("net.sees=methylation",),
 }
 RESAMPLED = 1000
 
 
-def simulated(model: str, atlas: str, count: int, threads: int) -> tuple[dict, dict]:
-    """Measures by split, drawing and answer; and confusion matrices of the test donors."""
+def simulated(model: str, atlas: str, count: int, threads: int) -> dict:
+    """Measures by split, drawing and answer."""
     opened, recipe = open_model(find_model(model), "cpu"), load_tissue_recipe("tissue")
     simulator = Simulator(open_panel(atlas), recipe.simulation, recipe.data.window, recipe.seed)
-    found, tables = {}, {}
+    found = {}
     for split, title in (("test", "new donors"), ("training", "new reads of training's donors")):
         found[title] = {}
         for name, drawing in DRAWINGS.items():
             judged = judge_simulated(opened, simulator, split, count, drawing, threads)
             found[title][name] = judged.measures()
-            if split == "test":
-                called = judged.answers["model"].argmax(axis=1)
-                tables[name] = confusion(called, judged.classes, len(simulator.prior))
     facts = {"reads": count, "markers": len(simulator.panel.lefts), "classes": len(simulator.prior)}
-    return {"sets": found, **facts, "sha256": opened.sha256}, tables
+    return {"sets": found, **facts, "sha256": opened.sha256}
 
 
 def folds(regions: np.ndarray) -> list[tuple[list[str], list[str]]]:
@@ -93,6 +91,7 @@ def real(reads: str, atlas: str, work: Path, threads: int) -> tuple[dict, dict[s
             with torch.inference_mode():
                 logits = restore_net(recipe, run)(*encoded(table.codes[held], recipe.data))
             scores[name][held] = (logits[:, 1] - logits[:, 0]).numpy()
+    scores |= {name: regressed(table, features) for name, features in alone(table).items()}
     found = {name: _ranked(table, one) for name, one in scores.items()}
     states = table.codes >> 3
     unlike = (table.labels == 1) & (mean_methylation(table.codes) <= 0.1) & (states > 0).any(axis=1)
@@ -100,6 +99,30 @@ def real(reads: str, atlas: str, work: Path, threads: int) -> tuple[dict, dict[s
     facts["ceiling"] = 1 - facts["T_unmethylated"] / facts["T"] / 2
     pretraining = [json.loads(line) for line in (pretrained / "metrics.jsonl").read_text().splitlines()][-1]
     return {"answers": found, **facts, "pretraining": pretraining}, scores, table.labels
+
+
+def alone(table: ReadTable) -> dict[str, np.ndarray]:
+    """Features float (reads, features) of methylation alone and of 3-mers alone."""
+    marks, bases = table.codes >> 3, (table.codes & 7).astype(np.int64)
+    counts = [(marks == 1).sum(axis=1), (marks == 2).sum(axis=1)]
+    switches = [np.count_nonzero(np.diff(row[row > 0])) for row in marks]
+    words = 16 * bases[:, :-2] + 4 * bases[:, 1:-1] + bases[:, 2:]
+    known = (bases[:, :-2] < 4) & (bases[:, 1:-1] < 4) & (bases[:, 2:] < 4)
+    kmers = [np.bincount(row[told], minlength=64) for row, told in zip(words, known, strict=True)]
+    return {
+        "methylation alone": np.column_stack([*counts, mean_methylation(table.codes), switches]).astype(float),
+        "3-mers alone": np.array(kmers, dtype=float),
+    }
+
+
+def regressed(table: ReadTable, features: np.ndarray) -> np.ndarray:
+    """Scores of logistic regressions, each of the regions that it did not see."""
+    scores = np.zeros(len(features))
+    for _, test in folds(table.regions):
+        held = np.isin(table.regions, test)
+        fitted = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=1000))
+        scores[held] = fitted.fit(features[~held], table.labels[~held]).decision_function(features[held])
+    return scores
 
 
 def _ranked(table: ReadTable, scores: np.ndarray) -> dict[str, float]:
@@ -144,7 +167,7 @@ def main() -> None:
     parser.add_argument("--atlas", required=True)
     parser.add_argument("--reads", required=True)
     parser.add_argument("--model", default="tissue")
-    parser.add_argument("--count", type=int, default=40_000)
+    parser.add_argument("--count", type=int, default=20_000)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
@@ -152,17 +175,10 @@ def main() -> None:
     torch.set_num_threads(said.threads)
     said.work.mkdir(parents=True, exist_ok=True)
     result, scores, labels = real(said.reads, said.atlas, said.work, said.threads)
-    measured, tables = simulated(said.model, said.atlas, said.count, said.threads)
+    measured = simulated(said.model, said.atlas, said.count, said.threads)
     found = {"code_version": __version__, "simulated": measured, "real": result}
     said.out.write_text(json.dumps(found, indent=1) + "\n")
     plot(found, scores, labels, said.out.with_suffix(".png"))
-    names = read_names(said.atlas)
-    plot_confusion(tables["targets"], names, said.out.with_suffix(".confusion.png"))
-
-
-def read_names(atlas: str) -> tuple[str, ...]:
-    """The atlas' cell types."""
-    return open_panel(atlas).cell_types
 
 
 if __name__ == "__main__":
