@@ -27,7 +27,8 @@ SHARPNESS = 12.0
 
 class Bert(NamedTuple):
     """A configuration; ``tokens`` with the two special ones; windows that the head is ``fitted`` to, that exports are
-    ``compared`` with the checkpoint on, of each kind, and that labels of exports are compared on (``labelled``)."""
+    ``compared`` with the checkpoint on, of each kind, that labels of exports are compared on (``labelled``), and of one
+    pass of the loop (``looped``); and the batches that are tried."""
 
     k: int
     tokens: int
@@ -38,6 +39,9 @@ class Bert(NamedTuple):
     fitted: int
     compared: int
     labelled: int
+    looped: int
+    torch_batches: tuple[int, ...]
+    session_batches: tuple[int, ...]
 
     @property
     def window(self) -> int:
@@ -46,12 +50,64 @@ class Bert(NamedTuple):
 
 
 CONFIGURATIONS = {
-    "TissueBERT": Bert(k=3, tokens=150, width=512, layers=6, heads=8, labels=39, fitted=780, compared=64, labelled=512),
-    "DNABERT": Bert(k=6, tokens=512, width=768, layers=12, heads=12, labels=2, fitted=48, compared=12, labelled=128),
+    "TissueBERT": Bert(
+        k=3,
+        tokens=150,
+        width=512,
+        layers=6,
+        heads=8,
+        labels=39,
+        fitted=780,
+        compared=64,
+        labelled=512,
+        looped=32,
+        torch_batches=(8, 32),
+        session_batches=(1, 2, 4, 8),
+    ),
+    "DNABERT": Bert(
+        k=6,
+        tokens=512,
+        width=768,
+        layers=12,
+        heads=12,
+        labels=2,
+        fitted=48,
+        compared=12,
+        labelled=128,
+        looped=8,
+        torch_batches=(4,),
+        session_batches=(1, 2),
+    ),
 }
 SMALL = {
-    "TissueBERT": Bert(k=3, tokens=60, width=64, layers=2, heads=4, labels=5, fitted=200, compared=32, labelled=32),
-    "DNABERT": Bert(k=6, tokens=90, width=96, layers=2, heads=4, labels=2, fitted=60, compared=32, labelled=32),
+    "TissueBERT": Bert(
+        k=3,
+        tokens=60,
+        width=64,
+        layers=2,
+        heads=4,
+        labels=5,
+        fitted=200,
+        compared=32,
+        labelled=32,
+        looped=16,
+        torch_batches=(8,),
+        session_batches=(1, 2),
+    ),
+    "DNABERT": Bert(
+        k=6,
+        tokens=90,
+        width=96,
+        layers=2,
+        heads=4,
+        labels=2,
+        fitted=60,
+        compared=32,
+        labelled=32,
+        looped=16,
+        torch_batches=(8,),
+        session_batches=(1, 2),
+    ),
 }
 
 

@@ -23,7 +23,6 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 from genoscan.scanner.inference.session import SLOW_ON_CPUS
 
 LOOP_BATCH = 16
-TORCH_BATCHES, SESSION_BATCHES = (8, 32), (1, 2, 4, 8)
 
 
 def rate(work: Callable[[], int], seconds: float) -> float:
@@ -58,7 +57,7 @@ def written_loop(folder: Path, texts: list[str], k: int, threads: int) -> Callab
 
 
 def torch_ways(
-    folder: Path, tokens: np.ndarray, threads: int, batches: tuple[int, ...] = TORCH_BATCHES
+    folder: Path, tokens: np.ndarray, threads: int, batches: tuple[int, ...]
 ) -> dict[str, Callable[[], int]]:
     """PyTorch with tokens made beforehand: name of the way to a function that does one batch."""
     torch.set_num_threads(threads)
@@ -83,7 +82,9 @@ def _torch_batch(module: torch.nn.Module, batch: torch.Tensor, half: bool) -> Ca
     return work
 
 
-def session_ways(model: Path, tokens: np.ndarray, threads: int) -> dict[str, Callable[[], int]]:
+def session_ways(
+    model: Path, tokens: np.ndarray, threads: int, batches: tuple[int, ...]
+) -> dict[str, Callable[[], int]]:
     """A bare ONNX Runtime session, tokens made beforehand: as its documents open it, all threads in one run or a run of
     one thread on each; and opened as genoscan does, without the fusions that are slow on CPUs, a run on each thread."""
     sessions = {"one run": (threads, 1, ())} if threads > 1 else {}
@@ -95,7 +96,7 @@ def session_ways(model: Path, tokens: np.ndarray, threads: int) -> dict[str, Cal
         session = onnxruntime.InferenceSession(
             model, options, providers=["CPUExecutionProvider"], disabled_optimizers=without
         )
-        for size in SESSION_BATCHES:
+        for size in batches:
             ways[f"{title}, batch {size}"] = _session_batch(session, np.resize(tokens, (size, tokens.shape[1])), runs)
     return ways
 

@@ -6,9 +6,9 @@ Windows a second of a BERT in the TissueBERT configuration (19.2 M parameters, 1
 (86 M, 512 tokens), both of export_checkpoints.py, run as
 
 - loop: the loop that people write: a tokenizer call a window, eager PyTorch in float32;
-- torch: PyTorch at its best: tokens made beforehand; the best of eager and compiled, float32 and bfloat16, two sizes
-  of a batch;
-- session fp32, session int8: a bare ONNX Runtime session on the exported file; the best of four batches and of three
+- torch: PyTorch at its best: tokens made beforehand; the best of eager and compiled, float32 and bfloat16, and of
+  some sizes of a batch;
+- session fp32, session int8: a bare ONNX Runtime session on the exported file; the best of some batches and of three
   ways to open it and to use the threads;
 - scan fp32, scan int8: the whole command `genoscan scan`, from FASTA to BED, less its start-up.
 
@@ -38,7 +38,6 @@ from statistics import median
 import numpy as np
 from export_checkpoints import CONFIGURATIONS, SMALL, Bert, windows_of_chains, words, write_bert, write_cnn
 from export_loops import (
-    TORCH_BATCHES,
     command_seconds,
     labels_of,
     rate,
@@ -56,7 +55,7 @@ from genoscan.export.parity import Limits
 from genoscan.scanner.inference.devices import available_threads
 from genoscan.training.data.demo import fasta_record
 
-ROUNDS, SECONDS, SCAN_SECONDS = 5, 4.0, 20.0
+ROUNDS, SECONDS, SCAN_SECONDS = 3, 4.0, 20.0
 NEARLY = 0.93
 """Of the best way in the first round: what a way must reach to be measured in the others."""
 OVERLAP = "overlap"
@@ -107,7 +106,7 @@ def bert_section(name: str, bert: Bert, folder: Path, settings: argparse.Namespa
         return found
     checkpoint = folder / name
     models = {precision: folder / f"{name}.{precision}.onnx" for precision in found["parity"]}
-    texts, _ = windows_of_chains(bert, settings.loop_windows, 1)
+    texts, _ = windows_of_chains(bert, bert.looped, 1)
     tokenizer = AutoTokenizer.from_pretrained(checkpoint)
     tokens = np.array([tokenizer(words(text, bert.k))["input_ids"] for text in texts])
     loop, scanned, tiny = (
@@ -118,11 +117,11 @@ def bert_section(name: str, bert: Bert, folder: Path, settings: argparse.Namespa
     write_windows(tiny, texts, 1)
     ways: dict[str, dict[str, Callable[[], int]]] = {
         "loop": {"": lambda: len(loop())},
-        "torch": torch_ways(checkpoint, tokens, settings.threads, settings.torch_batches),
+        "torch": torch_ways(checkpoint, tokens, settings.threads, bert.torch_batches),
     }
     rounds: Rounds = {}
     for precision in models:
-        ways[f"session {precision}"] = session_ways(models[precision], tokens, settings.threads)
+        ways[f"session {precision}"] = session_ways(models[precision], tokens, settings.threads, bert.session_batches)
     for turn in range(settings.rounds):
         for group, members in ways.items():
             measure(rounds.setdefault(group, {}), members, settings.seconds)
@@ -273,8 +272,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     settings = parser.parse_args(argv)
     quick = settings.quick
     settings.rounds, settings.seconds = (1, 0.3) if quick else (ROUNDS, SECONDS)
-    settings.scan_seconds, settings.loop_windows = (3.0, 16) if quick else (SCAN_SECONDS, 32)
-    settings.torch_batches = (8,) if quick else TORCH_BATCHES
+    settings.scan_seconds = 3.0 if quick else SCAN_SECONDS
     settings.cnn_bases = 100_000 if quick else 3_000_000
     return settings
 
