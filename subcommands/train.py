@@ -177,13 +177,13 @@ def train_promoter(recipe, data, genome, changes, device, out, time_limit, wandb
 @threads_option
 @guarded
 def train_tissue_command(recipe, atlas, genome, reads, shards, changes, device, out, time_limit, wandb, threads):
-    """Train a network that says which cell type a sequenced read comes from, from its bases and its methylation; or,
-    by a recipe with [pretrain], an encoder for `net.checkpoint` of another.
+    """Train a network that says which cell type a sequenced read comes from, by its bases and its methylation;
+    or, by a recipe with [pretrain], an encoder for `net.checkpoint` of another.
 
     \b
     Examples:
       genoscan train tissue --atlas panel.tsv.gz -o runs/tissue
-      genoscan train tissue --recipe tissue-reads --reads reads.csv --set 'data.test_regions=["9"]' -o runs/reads
+      genoscan train tissue --recipe tissue-reads --reads reads.csv --set 'data.test_regions=["9"]' -o runs
     """
     from ..training.tissue.recipe import load_tissue_recipe
     from ..training.tissue.run import train_tissue

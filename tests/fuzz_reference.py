@@ -187,30 +187,36 @@ def check_files(paths: Iterable[Path], genomes: Iterable[Mapping[str, int]]) -> 
     paths = set(paths) - pieces
     tables = {path for path in paths if path.name == "summary.tsv"}
     paths -= tables
+    summaries = {path: json.loads(path.read_text()) for path in paths if path.name.endswith(".json")}
     tracks = {path for path in paths if not path.name.endswith((".json", ".csi"))}
+    left = {path for path in tracks if path.name.endswith(".partial")}
+    assert not left, f"left behind: {left}"
+    formats = {
+        path.parent / name: found["options"]["format"] for path, found in summaries.items() for name in found["files"]
+    }
+    assert formats.keys() == tracks, f"the summaries have {formats.keys()}, the folders {tracks}"
     for table in tables:
         check_table(table, {track.name for track in tracks if track.parent == table.parent})
-    for track in tracks:
-        assert not track.name.endswith(".partial"), f"left behind: {track}"
+    for track, format_ in formats.items():
         data = track.read_bytes()
         packed = track.name.endswith(".gz")
         text = gzip.decompress(data) if packed else data
-        problems = [track_problem(text, genome) for genome in genomes]
-        assert "" in problems, f"{track}: {problems}"
-        json.loads(Path(f"{track}.json").read_text())
+        if format_ in ("bed", "bedgraph"):
+            problems = [track_problem(text, genome) for genome in genomes]
+            assert "" in problems, f"{track}: {problems}"
         if packed:
             with pysam.TabixFile(str(track), index=f"{track}.csi") as indexed:
                 names = {line.split(b"\t")[0].decode() for line in text.splitlines() if not line.startswith(b"#")}
                 assert set(indexed.contigs) == names, "the index lacks contigs"
-    beside = {Path(f"{track}{ending}") for track in tracks for ending in (".json", ".csi")}
-    assert paths <= tracks | beside, f"stray files: {paths - tracks - beside}"
+    stray = paths - tracks - summaries.keys() - {Path(f"{track}.csi") for track in tracks}
+    assert not stray, f"stray files: {stray}"
 
 
 _TABLE = ["sample", "genome", "model", "track", "bases", "calls", "covered_share", "mb_per_second", "status"]
 
 
 def check_table(path: Path, tracks: set[str]) -> None:
-    """A summary of a batch: a row for each of the tracks in its folder, and for those that failed."""
+    """A summary of a batch: a row for each of the tracks whose files are in its folder, and for those that failed."""
     with path.open(newline="", encoding="utf-8") as file:
         header, *rows = csv.reader(file, delimiter="\t")
     assert header == _TABLE, header
@@ -221,7 +227,8 @@ def check_table(path: Path, tracks: set[str]) -> None:
             assert int(cells["calls"]) >= 0, row
             assert int(cells["bases"]) > 0, row
             assert 0 <= float(cells["covered_share"]) <= 1, row
-            complete.add(Path(cells["track"]).name)
+            summary = path.parent / f"{Path(cells['track']).name}.json"
+            complete.update(json.loads(summary.read_text(encoding="utf-8"))["files"])
         else:
             assert cells["status"].startswith("failed: "), row
     assert complete == tracks, f"the table has {complete}, the folder {tracks}"

@@ -149,7 +149,7 @@ def test_sigterm_ends_everything_in_seconds(inputs, tmp_path):
     os.killpg(scan.pid, signal.SIGTERM)
     stdout, stderr = scan.communicate(timeout=40)
     assert time.monotonic() - began < 25  # SLURM waits for 30 s
-    assert (scan.returncode, stdout) == (143, b"")
+    assert (scan.returncode, stdout) == (143, b""), stderr.decode()
     assert_kept(stderr.decode(), output, "ended by SIGTERM")
     assert [process for process in started if lives(process)] == []
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.bed.pieces", "slow.onnx"]
