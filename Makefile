@@ -1,12 +1,13 @@
 # make demo   one command from a bare clone to a scanned genome (installs what scanning needs)
-# make test   installs what the tests need and runs them all; those that only compute, and measure no time, two at a time
+# make test   installs what the tests need and runs them all, most of them two at a time
 # make lint   ruff, as CI runs it
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-COMPUTING := export training results $(addprefix scanner/,calling deconvolution encoding explaining reading writing)
+# Tests that measure times, kill processes or start Ray have the machine to themselves.
+ALONE := $(addprefix tests/,interruptions test_chaos.py test_cli.py $(addprefix scanner/test_,actors.py cluster.py temporary.py throughput.py workers.py))
 
 .PHONY: demo test lint clean
 
@@ -14,8 +15,8 @@ demo: $(VENV)/installed-base
 	$(BIN)/genoscan demo --out-dir demo
 
 test: $(VENV)/installed-dev
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(addprefix tests/,$(COMPUTING))
-	$(BIN)/python -m pytest $(addprefix --ignore=tests/,$(COMPUTING))
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(addprefix --ignore=,$(ALONE))
+	$(BIN)/python -m pytest $(ALONE)
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .
