@@ -109,7 +109,7 @@ SHEETS = inputs.sheets(
     ("genome.fa", "genome.fa", "genome.fa", "fuzzed.fa", "packed.fa.gz", "-"), ("model.onnx", "both.onnx", "bins.onnx"),
     ("one:1-20", "one", "two:5-", "targets.bed"),
 )  # fmt: skip
-VERBS = ("scan",) * 30 + ("batch",) * 20 + ("models",) * 3 + ("bench",)
+VERBS = ("scan",) * 40 + ("batch",) * 10 + ("models",) * 3 + ("bench",)
 ODD_WORDS = ("--", "-", "", "--help", "-h", "--version", "--nix", "-qq", "-t2", "-mmodel.onnx", "--model=", "\udcff",
              "é", "--quiet=1", "scan", "--regions=one:1-5", "two\nlines", "w" * 5000, "--thr", "-x")  # fmt: skip
 
