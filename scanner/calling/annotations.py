@@ -20,8 +20,9 @@ from ..errors import Interrupted
 from ..reading.sequence import Reader
 from ..reading.tiles import INTERVAL
 from . import repeats, tissues
+from .columns import Column
 from .peak_columns import peak_columns
-from .repeats import Annotation, Column
+from .repeats import Annotation
 from .satellites import Satellites
 
 

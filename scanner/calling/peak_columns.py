@@ -6,7 +6,7 @@ import numpy as np
 
 from ..card import ModelCard
 from ..inference.stitch import SCORE_UNIT
-from .repeats import Column
+from .columns import Column
 
 NOT_KNOWN = -1.0
 """The rate where the card does not tell it."""

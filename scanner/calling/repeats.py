@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from .columns import Column
 from .fit import fit_segment
 from .measures import composition, percent
 from .satellites import Satellites, find_satellite
@@ -46,14 +47,6 @@ class Annotation(NamedTuple):
 
     segments: np.ndarray
     letters: np.ndarray
-
-
-class Column(NamedTuple):
-    """A column of the track: its name, its autoSql type and its autoSql comment."""
-
-    name: str
-    kind: str
-    text: str
 
 
 COLUMNS = (

@@ -17,7 +17,7 @@ import numpy as np
 from ..deconvolution.mixture import proportions
 from ..read_likelihoods import RegionReads
 from ..reading.tiles import INTERVAL
-from .repeats import Column
+from .columns import Column
 
 COLUMNS = (
     Column("thickStart", "uint", "Start"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from ..calling.annotations import columns_of
-from ..calling.repeats import Column
+from ..calling.columns import Column
 from ..card import ModelCard
 
 STANDARD = (

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..calling.annotations import columns_of
-from ..calling.repeats import Column
+from ..calling.columns import Column
 from .autosql import STANDARD, autosql
 from .big_binary import BIGBED, write_big_binary
 from .output import Write, file_errors, placed

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..calling.annotations import columns_of
-from ..calling.repeats import Column
+from ..calling.columns import Column
 from ..errors import OutputError
 from .autosql import STANDARD
 from .bed import COLUMNS
