@@ -1,6 +1,6 @@
 """Proportions of tissues: simulated cell-free DNA, a spike of 1 % liver, and what others have published.
 
-    python benchmarks/tissue_mixtures.py --data methylation/ --network regions.onnx \
+    python benchmarks/tissue_mixtures.py --data methylation/ --network regions.onnx --mixtures 400 \
       --out benchmarks/results/tissue_mixtures.json
 
 ``--data``: a folder with panel_hg38.tsv.gz, uxm_deconv.Atlas.U25.l4.hg19.tsv.gz, Liver_STL011.pat.gz,
