@@ -130,6 +130,10 @@ def test_a_process_that_is_left_is_noticed_and_ended(chaos, tmp_path, monkeypatc
     place = chaos.Place(tmp_path, mounted=False)
     environment = {**os.environ, "GENOSCAN_CHAOS": str(tmp_path)}
     with subprocess.Popen(["sleep", "60"], env=environment) as sleeping:
+        deadline = time.monotonic() + 10
+        # A program's environment shows a little after it starts.
+        while not place.processes() and time.monotonic() < deadline:
+            time.sleep(0.01)
         assert place.stray_processes() == ["sleep 60"]
         assert sleeping.wait(10) == -9
     assert place.stray_processes() == []
