@@ -94,7 +94,8 @@ def write_bert(path: Path, small: bool) -> Json:
     example = torch.full((2, card.window), 5, dtype=torch.int64)
     model = to_onnx(network, (example,), {0: "batch"}, ("input_ids",))
     for place, graph in ((path, fuse_attention(model)), (for_tensorrt(path), model)):
-        place.write_bytes(set_metadata(graph, {CARD_KEY: card.to_json()}).SerializeToString())
+        set_metadata(graph, {CARD_KEY: card.to_json()})
+        place.write_bytes(graph.SerializeToString())
     return {"parameters": sum(one.numel() for one in network.parameters())}
 
 
@@ -155,7 +156,8 @@ def write_fp16(path: Path, source: Path, bundled: str | None = None) -> Json:
         return {"bytes": path.stat().st_size}
     card = read_card(source)
     half = card.model_copy(update={"provenance": card.provenance.model_copy(update={"precision": "fp16"})})
-    model = set_metadata(to_fp16(onnx.load(source)), {CARD_KEY: half.to_json()})
+    model = to_fp16(onnx.load(source))
+    set_metadata(model, {CARD_KEY: half.to_json()})
     path.write_bytes(model.SerializeToString())
     return {"bytes": path.stat().st_size}
 

@@ -116,7 +116,8 @@ def export_model(
         say(note)
     provenance = card.provenance.model_copy(update={"parity": report.figures()})
     card = card.model_copy(update={"provenance": provenance})
-    written = save_model(set_metadata(graph.model, {CARD_KEY: card.to_json()}), output, largest_file)
+    set_metadata(graph.model, {CARD_KEY: card.to_json()})
+    written = save_model(graph.model, output, largest_file)
     if len(written) > 1:
         say(f"{output}: too large for one ONNX file: its weights are in {written[1]}; keep both files together")
     return report

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnx_ir as ir
 import onnxruntime
 
 from ..scanner.encoding.encoder import named_tensors
@@ -18,7 +19,7 @@ from ..training.whole_files import write_whole
 
 LARGEST_FILE = 2**31 - 2**20
 """Bytes: protobuf ends at 2 GiB, and a card needs some of them."""
-_SMALLEST_OUTSIDE = 1024
+_SMALLEST_OUTSIDE, _IN_FLIGHT = 2**10, 2**28
 
 
 def inputs_of(session: onnxruntime.InferenceSession, batch: np.ndarray) -> dict[str, np.ndarray]:
@@ -51,15 +52,13 @@ def save_model(model: onnx.ModelProto, path: Path, largest: int = LARGEST_FILE) 
 
 
 def _save_parted(model: onnx.ModelProto, path: Path) -> Path:
-    copy = onnx.ModelProto()
-    copy.CopyFrom(model)
-    onnx.save_model(
-        copy,
+    """Weight by weight: a second copy of them all would be gigabytes."""
+    ir.save(
+        ir.from_proto(model),
         path,
-        save_as_external_data=True,
-        all_tensors_to_one_file=True,
-        location=weights_file(path).name,
-        size_threshold=_SMALLEST_OUTSIDE,
+        external_data=weights_file(path).name,
+        size_threshold_bytes=_SMALLEST_OUTSIDE,
+        max_in_flight_bytes=_IN_FLIGHT,
     )
     return path
 

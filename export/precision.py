@@ -44,13 +44,10 @@ def _skip_casts_between(model: onnx.ModelProto, float_nodes: Collection[str]) ->
             node.input[:] = [source(name) for name in node.input]
 
 
-def set_metadata(model: onnx.ModelProto, entries: dict[str, str]) -> onnx.ModelProto:
-    """A copy of the model whose metadata is ``entries`` and nothing else."""
-    copy = onnx.ModelProto()
-    copy.CopyFrom(model)
-    del copy.metadata_props[:]
-    helper.set_model_props(copy, entries)
-    return copy
+def set_metadata(model: onnx.ModelProto, entries: dict[str, str]) -> None:
+    """Let the model's metadata be ``entries`` and nothing else. In place: a copy of a large model takes gigabytes."""
+    del model.metadata_props[:]
+    helper.set_model_props(model, entries)
 
 
 @contextlib.contextmanager

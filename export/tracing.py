@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import gc
 import logging
 import warnings
 from collections import Counter
@@ -42,6 +43,8 @@ def to_onnx(
             verbose=False,
         )
     model = program.model_proto
+    del program
+    gc.collect()  # what was traced holds a copy of the weights, in circles
     model.ir_version = min(model.ir_version, IR_VERSION)
     name_nodes(model)
     strip_traces(model)

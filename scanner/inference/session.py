@@ -38,8 +38,9 @@ LARGEST_BATCH = 2**26
 
 SLOW_ON_CPUS = ("SkipLayerNormFusion", "BiasGeluFusion")
 """Fusions whose operators were slower than their parts on a CPU: 2 % of a float32 BERT, 13 % of an int8 one."""
-_CPU_TOKENS = 600
-"""Tokens in a CPU's batch: with four times as many, which no longer fit into its cache, a BERT was a fifth slower."""
+_CPU_TOKENS = 300
+"""Tokens in a CPU's batch: with half or twice as many a BERT was 1 to 3 % slower, with four times as many, which no
+longer fit into the cache, 7 to 10 % (benchmarks/export_speed.py, 150 tokens a window)."""
 _BASES_IN_A_PAIR = 4
 
 _WEIGHTS_FOLDER = "session.model_external_initializers_file_folder_path"

@@ -194,7 +194,7 @@ def test_default_batches_hold_so_many_bases(device, bases):
     byte_pairs = BytePairInput(tokenizer="{}", pad=0)
     kmers = KmerInput(k=6, stride=3, unknown=0)
     if device == "cpu":  # some hundred tokens: more would not fit into its cache
-        assert default_batch_size(device, card_of(150, input=kmers)) == 600 * 3 // 150
+        assert default_batch_size(device, card_of(150, input=kmers)) == 300 * 3 // 150
         assert default_batch_size(device, card_of(4096, input=byte_pairs)) == 1
     else:
         assert default_batch_size(device, card_of(512, input=byte_pairs)) == 64
