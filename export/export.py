@@ -100,7 +100,7 @@ def export_model(
     count = judged_windows(card, windows)
     samples = Samples(card, sample_windows(card, CALIBRATION_SEED, count, genome), limits.halved())
     graph = build(source, precision, runtime, samples, say)
-    check_graph(graph.model, largest_file)
+    check_graph(graph.model)
     card = _with_provenance(card, precision, graph)
     judged = sample_windows(card, PARITY_SEED, count, genome)
     report = compare(card, reference_of(source, card), runner(graph.model), judged, limits)

@@ -19,6 +19,8 @@ from ..training.whole_files import write_whole
 
 LARGEST_FILE = 2**31 - 2**20
 """Bytes: protobuf ends at 2 GiB, and a card needs some of them."""
+LARGEST_IN_MEMORY = 2**28
+"""Bytes of weights that checker and sessions are handed in memory, where they take three copies of them on the way."""
 _SMALLEST_OUTSIDE, _IN_FLIGHT = 2**10, 2**28
 
 
@@ -63,7 +65,7 @@ def _save_parted(model: onnx.ModelProto, path: Path) -> Path:
     return path
 
 
-def check_graph(model: onnx.ModelProto, largest: int = LARGEST_FILE) -> None:
+def check_graph(model: onnx.ModelProto, largest: int = LARGEST_IN_MEMORY) -> None:
     """ONNX's own checker, with shapes."""
     if byte_size(model) <= largest:
         onnx.checker.check_model(model, full_check=True)
@@ -73,7 +75,7 @@ def check_graph(model: onnx.ModelProto, largest: int = LARGEST_FILE) -> None:
 
 
 def cpu_session(
-    model: onnx.ModelProto, *, optimized: bool = True, largest: int = LARGEST_FILE
+    model: onnx.ModelProto, *, optimized: bool = True, largest: int = LARGEST_IN_MEMORY
 ) -> onnxruntime.InferenceSession:
     """A session on one CPU thread: the sum of the same numbers in the same order, every time."""
     options = onnxruntime.SessionOptions()
