@@ -201,7 +201,8 @@ def _digest(content: bytes, weights: str | None) -> str:
     return digest.hexdigest()
 
 
-def _session_options(weights: str | None) -> onnxruntime.SessionOptions:
+def session_options(weights: str | None) -> onnxruntime.SessionOptions:
+    """Options of a session that says nothing and finds the weights that lie beside a model."""
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     if weights is not None:
@@ -219,7 +220,7 @@ class _Graph(NamedTuple):
 def _inspect(path: str, content: bytes, weights: str | None) -> _Graph:
     """The graph opened as it stands, only to be asked for its metadata and inputs."""
     onnxruntime.set_default_logger_severity(4)  # it would add lines of its own to standard error
-    options = _session_options(weights)
+    options = session_options(weights)
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     try:
         session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"], enable_fallback=0)
@@ -274,7 +275,7 @@ def _create_session(file: ModelFile, encode: Encoder, engines: Path | None) -> o
             f"{path}: its attention is one operator of ONNX Runtime's own, which TensorRT does not know: export it "
             "with --for tensorrt, or use --device cuda"
         )
-    options = _session_options(file.weights)
+    options = session_options(file.weights)
     # One thread a run: the scanner runs several batches side by side, which scales better than splitting each.
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
