@@ -101,14 +101,20 @@ def _draw_dimension(ax: Axes, groups: dict[str, list[Row]], dimension: str) -> N
     ax.xaxis.set_major_formatter("{x:,.0f}")
     ax.xaxis.set_minor_locator(NullLocator())
     ax.set_xlabel(_DIMENSIONS[dimension])
-    ax.set_ylabel(f"{_unit(groups)}, line: scan, dots: bare session", fontsize=9)
+    ax.set_ylabel(f"{_unit(groups)}\nline: scan, dots: bare session", fontsize=9)
+    low, high = ax.get_ylim()
+    ax.set_ylim(low / 1.5, high * 1.5)  # room for a failed batch's cross, and at least one tick
     _plain_speeds(ax)
 
 
 def _unit(groups: dict[str, list[Row]]) -> str:
-    found = [row.found for group in groups.values() for row in group if row.found]
-    kinds = {one.mb_per_window is None for one in found}
-    return "Mb/s" if kinds == {False} else "reads/s" if kinds == {True} else "Mb/s (reads/s)"
+    found = [row for group in groups.values() for row in group if row.found]
+    of_reads = dict.fromkeys(Path(row.setting.model).name for row in found if row.found.mb_per_window is None)
+    if not of_reads:
+        return "Mb/s"
+    return (
+        "reads/s" if all(row.found.mb_per_window is None for row in found) else f"Mb/s ({', '.join(of_reads)}: reads/s)"
+    )
 
 
 def _plain_speeds(ax: Axes) -> None:
@@ -141,7 +147,9 @@ def _draw_stages(ax: Axes, groups: dict[str, list[Row]]) -> None:
     ax.set_yticks(list(places), [_wrapped(name, row) for name, row in best.items()], fontsize=8)
     ax.invert_yaxis()
     ax.set_xscale("log")
-    ax.margins(x=0.45)
+    every = [_speed(row, stage) for row in best.values() for stage in _STAGES]
+    if every:
+        ax.set_xlim(min(every) / 4, max(every) * 12)
     ax.set_xlabel(f"{_unit(groups)} of the fastest setting")
     ax.legend(fontsize=8, frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
     ax.spines[["top", "right"]].set_visible(False)

@@ -52,7 +52,7 @@ class ModelFile:
     """A model's file, read and understood but not opened: what a driver needs to know and what travels to workers.
 
     content: the bytes of the .onnx; weights: the file beside it that holds its weights, if any; device: 'cpu', 'cuda'
-    or 'tensorrt'; batch_size: windows in a batch.
+    or 'tensorrt'; batch_size: windows in a batch; fixed_batch: the only size that the model takes, if it is made so.
     """
 
     path: str
@@ -63,6 +63,7 @@ class ModelFile:
     device: str
     batch_size: int
     weights: str | None = None
+    fixed_batch: int | None = None
 
 
 @dataclass(frozen=True)
@@ -135,9 +136,9 @@ def read_model(
             f"at most {max(1, LARGEST_BATCH // card.window):,}"
         )
     encode = encoder(card)
-    rows = _check_input(path, graph, card, encode, rows, asked=batch_size is not None)
+    fixed = _check_input(path, graph, card, encode, rows, asked=batch_size is not None)
     names = encode.names if len(encode.names) > 1 else (graph.inputs[0][0],)
-    return ModelFile(path, content, _digest(content, weights), card, names, device, rows, weights)
+    return ModelFile(path, content, _digest(content, weights), card, names, device, fixed or rows, weights, fixed)
 
 
 def open_session(file: ModelFile, engines: Path | None = None) -> Model:
@@ -306,8 +307,8 @@ def _create_session(file: ModelFile, encode: Encoder, engines: Path | None) -> o
     return session
 
 
-def _check_input(path: str, graph: _Graph, card: ModelCard, encode: Encoder, rows: int, *, asked: bool) -> int:
-    """The batch size to use, once the graph's inputs are known to be what the card says."""
+def _check_input(path: str, graph: _Graph, card: ModelCard, encode: Encoder, rows: int, *, asked: bool) -> int | None:
+    """The only batch size that the graph takes, if it is made so, once its inputs are found to be as the card says."""
     described = ", ".join(f"{name} {kind}{shape}" for name, kind, shape in graph.inputs)
     wanted = ["batch", *encode.tensor_shape(card.window)]
     several = f" for each of {', '.join(encode.names)}" if len(encode.names) > 1 else ""
@@ -325,7 +326,7 @@ def _check_input(path: str, graph: _Graph, card: ModelCard, encode: Encoder, row
                 raise GenoscanError(problem)
     sizes = {shape[0] for _, _, shape in graph.inputs if isinstance(shape[0], int)}
     if not sizes:
-        return rows
+        return None
     size = sizes.pop()
     if sizes or size < 1:
         raise GenoscanError(problem)

@@ -48,28 +48,32 @@ def window_multiply_accumulates(file: ModelFile, codes: np.ndarray) -> dict[str,
     encode = encoder(file.card)
     try:
         with temporary_folder() as folder:
-            session = _profiled_session(file, folder)
-            fixed = session.get_inputs()[0].shape[0]
-            rows = fixed if isinstance(fixed, int) else len(codes)
+            rows = file.fixed_batch or len(codes)
             codes = np.resize(codes, (rows, codes.shape[1]))
             tensor = np.empty((rows, *encode.window_shape(codes.shape[1])), dtype=encode.dtype)
             encode.encode(codes, tensor)
-            for _, same in rows_by_length(encode, tensor):
-                session.run(None, named_tensors(same, file.input_names))
-            found = count(operators(json.loads(Path(session.end_profiling()).read_bytes())))
+            feeds = [named_tensors(same, file.input_names) for _, same in rows_by_length(encode, tensor)]
+            found = count(profiled(file.content, file.weights, feeds, folder))
     except (*ORT_ERRORS, GenoscanError):
         return None
     return None if found is None else {numbers: number / rows for numbers, number in found.items()}
 
 
-def _profiled_session(file: ModelFile, folder: Path) -> onnxruntime.InferenceSession:
-    options = session_options(file.weights)
+def profiled(
+    content: bytes, weights: str | None, feeds: Sequence[Mapping[str, np.ndarray]], folder: Path
+) -> Iterator[Ran]:
+    """The operators that run for some inputs of a model, whose weights may lie in a file of their own; the profile is
+    written to ``folder``."""
+    options = session_options(weights)
     options.enable_profiling = True
     options.profile_file_prefix = str(folder / "profile")
     # Beyond this level weights are laid out anew for the processor, and shapes with them.
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
     options.add_session_config_entry("session.disable_prepacking", "1")  # packed weights have no shape any more
-    return onnxruntime.InferenceSession(file.content, options, providers=["CPUExecutionProvider"], enable_fallback=0)
+    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"], enable_fallback=0)
+    for feed in feeds:
+        session.run(None, feed)
+    yield from operators(json.loads(Path(session.end_profiling()).read_bytes()))
 
 
 def operators(events: Sequence[Mapping]) -> Iterator[Ran]:
@@ -154,6 +158,8 @@ _PRODUCTS: dict[str, Callable[[Ran], int]] = {
     "MultiHeadAttention": _attention,
     **dict.fromkeys(("LSTM", "GRU", "RNN", "DynamicQuantizeLSTM"), _recurrent),
 }
-_UNCOUNTED = {"Einsum", "DeformConv", "GroupQueryAttention", "PackedAttention", "PackedMultiHeadAttention",
-              "SparseAttention", "LongformerAttention", "DecoderMaskedMultiHeadAttention", "LinearAttention"}  # fmt: skip
+_UNCOUNTED = {
+    "Einsum", "DeformConv", "GroupQueryAttention", "PackedAttention", "PackedMultiHeadAttention", "SparseAttention",
+    "LongformerAttention", "DecoderMaskedMultiHeadAttention", "LinearAttention",
+}  # fmt: skip
 """Products whose size does not follow from shapes, or is not known here."""

@@ -20,6 +20,7 @@ from ..inference.session import Model, open_model, read_model
 from ..options import ScanOptions
 from ..read_likelihoods import window_log_likelihoods
 from ..reading.genome import Genome, open_genome
+from ..reading.sequence import UNKNOWN
 from ..schedule import Job, prepare
 from ..staffing import Staff, hire
 from ..tracks import Collector, settled_chunks
@@ -38,6 +39,8 @@ _NEARLY = 0.97
 _MATRIX_SECONDS = 0.6
 _COUNTED_WINDOWS = 4
 _METHYLATION_STEP = 7
+_LOOK = 2**20
+_MOST_BATCHES, _MOST_BASES = 8, 2**23
 
 
 @dataclass(frozen=True)
@@ -158,14 +161,12 @@ def best_batch_size(model: str, device: str, seconds: float) -> tuple[int, dict[
     raised). A model that is made for one size has that one.
     """
     path = find_model(model)
-    fixed = read_model(path, device).batch_size
+    fixed = read_model(path, device).fixed_batch
     speeds: dict[int, float] = {}
-    size = FEWEST_WINDOWS
-    while size <= MOST_WINDOWS:
+    size = fixed or FEWEST_WINDOWS
+    while size <= (fixed or MOST_WINDOWS):
         try:
             speeds[size] = _speed_of_batch(open_model(path, device, size), seconds)
-        except UsageError:  # made for one size, or too large
-            return (fixed, {}) if not speeds else _nearly_fastest(speeds)
         except GenoscanError:
             if not speeds:
                 raise
@@ -173,10 +174,6 @@ def best_batch_size(model: str, device: str, seconds: float) -> tuple[int, dict[
         if len(speeds) > 2 and speeds[size] < max(speeds.values()) * _NEARLY:
             break
         size *= 2
-    return _nearly_fastest(speeds)
-
-
-def _nearly_fastest(speeds: dict[int, float]) -> tuple[int, dict[int, float]]:
     fastest = max(speeds.values())
     return next(one for one, speed in speeds.items() if speed >= _NEARLY * fastest), speeds
 
@@ -192,11 +189,12 @@ def _windows_per_mb(card: ModelCard) -> float:
     return (2 if card.strand == "both" else 1) * 1e6 / card.step
 
 
-def _batches(card: ModelCard, rows: int, genome: Genome, most: int = 8) -> list[np.ndarray]:
+def _batches(card: ModelCard, rows: int, genome: Genome) -> list[np.ndarray]:
     """Code batches uint8 (rows, window) from the longest contig, spread along it; for models of reads with marks of
     methylation on every seventh base, where that is a C."""
     contig = int(np.argmax(genome.lengths))
     length, window = int(genome.lengths[contig]), card.window
+    most = max(2, min(_MOST_BATCHES, _MOST_BASES // (rows * window)))
     places = np.linspace(0, max(0, length - window), most * rows).astype(np.int64)
     codes = np.full((len(places), window), 4, dtype=np.uint8)
     for row, start in enumerate(places.tolist()):
@@ -253,7 +251,7 @@ def _scan_rate(workers: Workers, genome: Genome, seconds: float) -> float:
     total, bases = int(genome.lengths.sum()), workers.slots * model.batch_size * model.card.step
     share = seconds / ROUNDS
     while True:
-        regions = first_regions(genome, bases) if bases < total else ()
+        regions = first_regions(genome, bases)
         scanned, took = _timed_scan(workers, genome, regions)
         if bases >= total or took > share / 2:
             break
@@ -263,13 +261,27 @@ def _scan_rate(workers: Workers, genome: Genome, seconds: float) -> float:
 
 
 def first_regions(genome: Genome, bases: int) -> tuple[str, ...]:
-    """The genome's first ``bases`` bases, as `--regions` takes them."""
+    """The genome's first ``bases`` bases, as `--regions` takes them, without the unknown bases that contigs begin with:
+    those are skipped, which would look like speed."""
     found, left = [], bases
-    for name, length in zip(genome.names, genome.lengths.tolist(), strict=True):
-        if left > 0 and length:
-            found.append(f"{name}:1-{min(length, left)}")
-            left -= length
+    for contig, (name, length) in enumerate(zip(genome.names, genome.lengths.tolist(), strict=True)):
+        if left <= 0:
+            break
+        start = _first_known(genome, contig, length)
+        if start < length:
+            end = min(length, start + left)
+            found.append(f"{name}:{start + 1}-{end}")
+            left -= end - start
     return tuple(found)
+
+
+def _first_known(genome: Genome, contig: int, length: int) -> int:
+    """0-based place of a contig's first known base; its length where there is none."""
+    for start in range(0, length, _LOOK):
+        known = genome.codes(contig, start, min(length, start + _LOOK)) < UNKNOWN
+        if known.any():
+            return start + int(known.argmax())
+    return length
 
 
 def _timed_scan(workers: Workers, genome: Genome, regions: tuple[str, ...]) -> tuple[int, float]:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from ..catalogue import find_model
-from ..errors import GenoscanError, UsageError
+from ..errors import GenoscanError
 from ..inference.devices import available_threads, cuda_device_count
 from ..inference.engines import tensorrt_version
 from ..inference.session import choose_device, read_model
@@ -66,22 +65,12 @@ def devices_here() -> list[str]:
 def choices(model: str, device: str, batch_size: int | None) -> Choices:
     """What a sweep tries of a model on a device, around a batch size (None: the default one): a quarter and four times
     as many windows; threads from one to all, doubling; on GPUs one, two and four workers for each."""
-    path = find_model(model)
-    size = batch_size or read_model(path, device).batch_size
-    sizes = [size]
-    if device != "tensorrt" and not _fixed_batch(path, device, size):  # TensorRT builds an engine for each: minutes
-        sizes = sorted({max(1, size // 4), size, 4 * size})
+    file = read_model(find_model(model), device, batch_size)
+    size = file.batch_size
+    several = file.fixed_batch is None and device != "tensorrt"  # which builds an engine for each: minutes
+    sizes = sorted({max(1, size // 4), size, 4 * size}) if several else [size]
     gpus = 0 if device == "cpu" else max(1, cuda_device_count())
     return Choices(sizes, doubling(available_threads()), sorted({1, *(gpus * each for each in (1, 2, 4) if gpus)}))
-
-
-def _fixed_batch(path: Path, device: str, size: int) -> bool:
-    """Whether the model takes no other batch than one of so many windows."""
-    try:
-        read_model(path, device, size + 1)
-    except UsageError:
-        return True
-    return False
 
 
 def doubling(most: int) -> list[int]:
