@@ -68,7 +68,8 @@ def bench(models, devices, threads, workers, batch_sizes, sweep, genome, seconds
         require_picture(Path(picture))
     asked = {"batch_sizes": batch_sizes, "threads": threads, "workers": workers}
     with _genome(genome, devices) as (path, bases):
-        result = {**provenance(), "seconds": seconds, "bases": bases, "probes": []}
+        about = {"genome": None if genome is None else Path(genome).name, "bases": bases, "seconds": seconds}
+        result = {**provenance(), **about, "probes": []}
         rows = list(_rows(models, devices, asked, sweep, path, seconds, result["probes"]))
     if len(rows) == 1 and rows[0].error:
         raise GenoscanError(rows[0].error)

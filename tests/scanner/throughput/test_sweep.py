@@ -4,7 +4,7 @@ import ends
 import pytest
 import toys
 
-from genoscan.scanner.errors import GenoscanError, UsageError
+from genoscan.scanner.errors import GenoscanError
 from genoscan.scanner.throughput import sweep as sweeping
 from genoscan.scanner.throughput.apart import apart
 from genoscan.scanner.throughput.stages import Setting, Throughput
