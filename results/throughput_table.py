@@ -105,7 +105,7 @@ def number(value: float) -> str:
     """Three digits that count, or all before the point."""
     if value >= 100:
         return f"{value:,.0f}"
-    return f"{value:.1f}" if value >= 10 else f"{value:.3g}"
+    return f"{value:.1f}" if value >= 10 else f"{value:#.3g}"
 
 
 def share(value: float | None) -> str:
@@ -119,9 +119,9 @@ def duration(seconds: float | None) -> str:
     """'41 s', '3 min 43 s', '2 h 05 min', '4.1 days', '-'."""
     if seconds is None:
         return _NONE
-    if seconds < 60:
-        return f"{seconds:.0f} s"
     minutes, rest = divmod(round(seconds), 60)
+    if not minutes:
+        return f"{rest} s"
     if minutes < 60:
         return f"{minutes} min {rest:02d} s"
     hours, minutes = divmod(round(seconds / 60), 60)

@@ -66,11 +66,11 @@ def bench(models, devices, threads, workers, batch_sizes, sweep, genome, seconds
         from ..results.throughput_plot import plot_sweep, require_picture
 
         require_picture(Path(picture))
-    asked = {"batch_sizes": batch_sizes, "threads": threads, "workers": workers}
+    given = {"batch_sizes": batch_sizes, "threads": threads, "workers": workers}
     with _genome(genome, devices) as (path, bases):
         about = {"genome": None if genome is None else Path(genome).name, "bases": bases, "seconds": seconds}
         result = {**provenance(), **about, "probes": []}
-        rows = list(_rows(models, devices, asked, sweep, path, seconds, result["probes"]))
+        rows = list(sweeping.rows_of(models, devices, given, sweep, path, seconds, result["probes"], _telling))
     if len(rows) == 1 and rows[0].error:
         raise GenoscanError(rows[0].error)
     result["settings"] = [row.to_dict() for row in rows]
@@ -83,42 +83,6 @@ def bench(models, devices, threads, workers, batch_sizes, sweep, genome, seconds
         plot_sweep(rows, result["machine"], Path(picture))
     if not sweeping.recommended(rows):
         raise GenoscanError("no setting could run")
-
-
-def _rows(models, devices, asked, sweep, genome, seconds, probes) -> Iterator:
-    """Rows of every model on every device; what batch sizes were probed is added to ``probes``."""
-    from ..scanner.catalogue import find_model
-    from ..scanner.inference.session import choose_device
-    from ..scanner.throughput import sweep as sweeping
-
-    for model in models:
-        find_model(model)
-    for model in models:
-        for device in dict.fromkeys(choose_device(one) for one in devices):
-            size = None
-            if device == "cuda" and not asked["batch_sizes"]:
-                with _telling(f"{model} on cuda: which batch size?"):
-                    size, speeds = _probed(model, device, seconds)
-                probes.append({"model": model, "device": device, "batch_size": size, "windows_per_second": speeds})
-            tried = sweeping.choices(model, device, size) if sweep else sweeping.Choices([size], [None], [1])
-            tried = sweeping.Choices(**{name: given or getattr(tried, name) for name, given in asked.items()})
-
-            def measured(setting):
-                about = f"{setting.workers} x {setting.threads} threads, batch {setting.batch_size or 'by default'}"
-                with _telling(f"{setting.model} on {setting.device}, {about}"):
-                    return sweeping.measured_apart(setting, genome, seconds)
-
-            yield from sweeping.sweep(model, device, tried, measured)
-
-
-def _probed(model, device, seconds) -> tuple[int | None, dict[int, float]]:
-    """The batch size that is nearly the fastest; None where none could be tried, which the setting's row then says."""
-    from ..scanner.throughput.sweep import probed_batch_size
-
-    try:
-        return probed_batch_size(model, device, seconds)
-    except GenoscanError:
-        return None, {}
 
 
 @contextmanager

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -107,6 +108,51 @@ def sweep(model: str, device: str, tried: Choices, measured: Callable[[Setting],
         yield from add(size(), threads[0] if len(threads) == 1 else None, more)
 
 
+def rows_of(
+    models: Sequence[str],
+    devices: Sequence[str],
+    given: Mapping[str, Sequence],
+    full: bool,
+    genome: str,
+    seconds: float,
+    probes: list[dict[str, Any]],
+    telling: Callable[[str], AbstractContextManager] = nullcontext,
+) -> Iterator[Row]:
+    """Rows of every model on every device ('auto' among them).
+
+    given: values by the names of `Choices`; of what is empty there, several values are tried if ``full``, otherwise
+    the default. On CUDA a batch size is looked for first, unless it is given; what was found is added to ``probes``.
+    telling: hears what is being measured, and is left when that is done. Raises `UsageError` for what is no model.
+    """
+    paths = [find_model(model) for model in models]
+    for model, path in zip(models, paths, strict=True):
+        for device in dict.fromkeys(choose_device(one) for one in devices):
+            size = None
+            if device == "cuda" and not given["batch_sizes"]:
+                with telling(f"{model} on cuda: which batch size?"):
+                    probe = _probed(str(path), seconds)
+                probes.append({"model": model, "device": device, **probe})
+                size = probe.get("batch_size")
+            default = choices(model, device, size) if full else Choices([size], [None], [1])
+            tried = Choices(**{name: values or getattr(default, name) for name, values in given.items()})
+
+            def measured(setting: Setting) -> Row:
+                about = f"{setting.workers} x {setting.threads} threads, batch {setting.batch_size or 'by default'}"
+                with telling(f"{setting.model} on {setting.device}: {about}"):
+                    return measured_apart(setting, genome, seconds)
+
+            yield from sweep(model, device, tried, measured)
+
+
+def _probed(path: str, seconds: float) -> dict[str, Any]:
+    """What `best_batch_size` says of CUDA, in a process of its own; the error that a setting's row will have too."""
+    try:
+        size, speeds = apart(best_batch_size, path, "cuda", min(seconds / 4, PROBE_SECONDS), limit=LIMIT)
+    except GenoscanError as error:
+        return {"error": str(error)}
+    return {"batch_size": size, "session_windows_per_second": speeds}
+
+
 def fastest(rows: Sequence[Row]) -> Row | None:
     """The row with the fastest scan; None where none could run."""
     return max((row for row in rows if row.found), key=lambda row: row.found.scan, default=None)
@@ -118,11 +164,6 @@ def measured_apart(setting: Setting, genome: str, seconds: float) -> Row:
         return Row(setting, apart(measure, setting, genome, seconds, limit=LIMIT))
     except GenoscanError as error:
         return Row(setting, error=str(error))
-
-
-def probed_batch_size(model: str, device: str, seconds: float) -> tuple[int, dict[int, float]]:
-    """`best_batch_size` in a process of its own."""
-    return apart(best_batch_size, model, device, min(seconds / 4, PROBE_SECONDS), limit=LIMIT)
 
 
 def recommended(rows: Sequence[Row]) -> list[Row]:
