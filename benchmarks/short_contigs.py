@@ -49,7 +49,7 @@ def main() -> None:
     generator = np.random.default_rng(1)
     pool, _ = simulate(generator, arguments.bases + SHORT[1], RepeatSimulation(), random_table(generator))
     model = open_model(find_model(arguments.model), "cpu")
-    result: dict = {**provenance(), "genoscan": __version__, "bases": arguments.bases}
+    result: dict = {**provenance(), "genoscan": __version__, "model": model.card.version, "bases": arguments.bases}
     with tempfile.TemporaryDirectory(prefix="genoscan-benchmark-") as folder:
         forms = {"one contig": (arguments.bases, arguments.bases), "contigs of 300-2,000 b": SHORT}
         paths = {}

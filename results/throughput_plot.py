@@ -22,7 +22,8 @@ _STAGES = {"encoding": "0.75", "session": "0.5", "scan": "#0072b2"}
 
 def plot_sweep(rows: Sequence[Row], machine: dict[str, Any], output: Path) -> None:
     """Draw rows to ``output``, a .png, .svg or .pdf: a panel for every dimension that was swept, and one for the stages
-    of the fastest setting of every model on every device. `UsageError` for another ending."""
+    of the fastest setting of every model on every device; at least one must have run. `UsageError` for another
+    ending."""
     from matplotlib.figure import Figure
 
     require_picture(output)
@@ -97,7 +98,9 @@ def _draw_dimension(ax: Axes, groups: dict[str, list[Row]], dimension: str) -> N
                 ticks.add(row.setting.batch_size)
     ax.set_xscale("log", base=2)
     ax.set_yscale("log")
-    ax.xaxis.set_major_locator(FixedLocator(sorted(ticks)))
+    highest = max(ticks, default=1).bit_length()
+    powers = [2**one for one in range(highest + 1) if min(ticks, default=1) <= 2**one <= max(ticks, default=1)]
+    ax.xaxis.set_major_locator(FixedLocator(powers if len(ticks) > 6 else sorted(ticks)))
     ax.xaxis.set_major_formatter("{x:,.0f}")
     ax.xaxis.set_minor_locator(NullLocator())
     ax.set_xlabel(_DIMENSIONS[dimension])
@@ -148,8 +151,7 @@ def _draw_stages(ax: Axes, groups: dict[str, list[Row]]) -> None:
     ax.invert_yaxis()
     ax.set_xscale("log")
     every = [_speed(row, stage) for row in best.values() for stage in _STAGES]
-    if every:
-        ax.set_xlim(min(every) / 4, max(every) * 12)
+    ax.set_xlim(min(every) / 4, max(every) * 12)
     ax.set_xlabel(f"{_unit(groups)} of the fastest setting")
     ax.legend(fontsize=8, frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
     ax.spines[["top", "right"]].set_visible(False)

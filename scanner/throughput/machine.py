@@ -14,14 +14,19 @@ import psutil
 from ..inference.devices import available_threads
 from ..writing.summary import package_versions
 
+_LISTING = Path("/proc/cpuinfo")
+_VECTORS = ("avx2", "avx512f", "avx_vnni", "avx512_vnni", "amx_int8", "asimd", "asimddp", "sve")
+
 
 def provenance() -> dict[str, Any]:
-    """``date`` (UTC, YYYY-MM-DD) and ``machine``: processor, CPUs that it has and that this process may use, memory,
-    GPUs with their memory and driver, system, and versions of what results depend on."""
+    """``date`` (UTC, YYYY-MM-DD) and ``machine``: processor and the vector instructions that speed depends on, CPUs
+    that it has and that this process may use, memory, GPUs with their memory and driver, system, and versions of what
+    results depend on."""
     return {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "machine": {
             "processor": processor(),
+            "instructions": instructions(),
             "cpus": os.cpu_count(),
             "threads": available_threads(),
             "memory_mb": round(psutil.virtual_memory().total / 1e6),
@@ -32,14 +37,24 @@ def provenance() -> dict[str, Any]:
     }
 
 
-def processor(listing: Path = Path("/proc/cpuinfo")) -> str:
+def processor(listing: Path = _LISTING) -> str:
     """The processor's name, as Linux lists it or Python knows it; its architecture where neither does."""
+    return _listed("model name", listing) or platform.processor() or platform.machine()
+
+
+def instructions(listing: Path = _LISTING) -> list[str]:
+    """Those of `_VECTORS` that Linux lists; empty elsewhere."""
+    flags = _listed("flags", listing).split() or _listed("Features", listing).split()
+    return [one for one in _VECTORS if one in flags]
+
+
+def _listed(name: str, listing: Path) -> str:
+    """The first value of that name in /proc/cpuinfo; empty without one."""
     try:
         lines = listing.read_text(errors="replace").splitlines()
     except OSError:
-        lines = []
-    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return named[0] if named else platform.processor() or platform.machine()
+        return ""
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith(name)), "")
 
 
 def gpus() -> list[dict[str, Any]]:

@@ -246,28 +246,36 @@ def _reads_rate(model: Model, batches: Sequence[np.ndarray], threads: int, secon
 
 
 def _scan_rate(workers: Workers, genome: Genome, seconds: float) -> float:
-    """Mb a second of a scan to calls: of so much of the genome's beginning that a round takes its share of seconds."""
+    """Mb a second of a scan to calls: of so much of the genome's beginning that a round takes its share of the seconds,
+    but at least two batches for everybody who works."""
     (model,) = workers.models
-    total, bases = int(genome.lengths.sum()), workers.slots * model.batch_size * model.card.step
-    share = seconds / ROUNDS
+    unit = model.batch_size * model.card.step
+    total, bases, share = int(genome.lengths.sum()), 2 * workers.slots * unit, seconds / ROUNDS
     while True:
-        regions = first_regions(genome, bases)
+        regions = first_regions(genome, bases, unit)
         scanned, took = _timed_scan(workers, genome, regions)
         if bases >= total or took > share / 2:
             break
-        bases = int(bases * min(16.0, max(2.0, share / max(took, 1e-6))))
-    times = [took, *(_timed_scan(workers, genome, regions)[1] for _ in range(ROUNDS - 1))]
-    return scanned / 1e6 / min(times)
+        bases *= max(2, min(16, int(share / took)))
+    started, best = time.perf_counter(), took
+    while time.perf_counter() - started < seconds - took:
+        best = min(best, _timed_scan(workers, genome, regions)[1])
+    return scanned / 1e6 / best
 
 
-def first_regions(genome: Genome, bases: int) -> tuple[str, ...]:
+def first_regions(genome: Genome, bases: int, unit: int = 1) -> tuple[str, ...]:
     """The genome's first ``bases`` bases, as `--regions` takes them, without the unknown bases that contigs begin with:
-    those are skipped, which would look like speed."""
+    those are skipped, which would look like speed.
+
+    In long contigs they begin at a multiple of ``unit``: where tiles are cut, so that none is smaller than the others.
+    """
     found, left = [], bases
     for contig, (name, length) in enumerate(zip(genome.names, genome.lengths.tolist(), strict=True)):
         if left <= 0:
             break
-        start = _first_known(genome, contig, length)
+        known = _first_known(genome, contig, length)
+        aligned = -(-known // unit) * unit
+        start = aligned if aligned + unit <= length else known
         if start < length:
             end = min(length, start + left)
             found.append(f"{name}:{start + 1}-{end}")

@@ -97,7 +97,7 @@ def test_numbers_for_people():
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("rows", [ROWS, ROWS[:1], ROWS[7:], [ROWS[5]]], ids=["sweep", "one", "reads", "failed"])
+@pytest.mark.parametrize("rows", [ROWS, ROWS[7:]], ids=["sweep", "reads"])
 def test_a_picture(rows, tmp_path):
     """A panel for every dimension that was swept and one for the stages."""
     plot_sweep(rows, MACHINE, tmp_path / "bench.png")

@@ -63,6 +63,8 @@ def test_regions_begin_where_bases_are_known(genome):
     with stages.open_genome(genome, warn=lambda _: None) as opened:
         assert first_regions(opened, 100) == ("one:21-120",)
         assert first_regions(opened, 10_000) == ("one:21-3020",)
+        assert first_regions(opened, 200, 100) == ("one:101-300",)
+        assert first_regions(opened, 200, 3000) == ("one:21-220",)  # no room for a whole unit
     contigs = {"a": [4, 4, 0, 1, 4], "b": [4], "c": [0] * 7, "d": [1] * 9}
     made = SimpleNamespace(
         names=list(contigs),
