@@ -268,10 +268,11 @@ def starts(result: dict) -> str:
          percent(one["share of starts found"])]
         for one in result["thresholds"]
     ]  # fmt: skip
+    chance = percent(result["share near a start by chance"])
     return (
         f"### Promoters: {result['model']} beside annotated starts\n\n{result['starts']} starts in "
-        f"{result['megabases']:.1f} Mb; by chance {percent(result['share near a start by chance'])} of calls are near one."
-        "\n\n" + table(["threshold", "calls a Mb", "near a start", "starts found"], rows)
+        f"{result['megabases']:.1f} Mb; {chance} of places are near one by chance.\n\n"
+        + table(["threshold", "calls a Mb", "near a start", "starts found"], rows)
     )
 
 
@@ -330,10 +331,8 @@ def fuzz(result: dict) -> str:
 def memory(result: dict) -> str:
     rows = [[f"{one['bases'] / 1e6:,.0f} Mb", f"{one['contigs']:,} {one['contigs_are']}", one["workers"],
              f"{one['peak_mb']:,.0f}"] for one in result["cases"]]  # fmt: skip
-    return "### Memory\n\n"
-        f"Peak of a whole scan with `repeats` {result.get('model', FIRST)}, of all its processes together.\n\n" + table(
-        ["genome", "contigs", "workers", "peak, MB"], rows
-    )
+    about = f"Peak of a whole scan with `repeats` {result.get('model', FIRST)}, of all its processes together."
+    return f"### Memory\n\n{about}\n\n" + table(["genome", "contigs", "workers", "peak, MB"], rows)
 
 
 def scaling(result: dict) -> str:
