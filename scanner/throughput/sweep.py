@@ -70,8 +70,10 @@ def choices(model: str, device: str, batch_size: int | None) -> Choices:
     size = file.batch_size
     several = file.fixed_batch is None and device != "tensorrt"  # which builds an engine for each: minutes
     sizes = sorted({max(1, size // 4), size, 4 * size}) if several else [size]
-    gpus = 0 if device == "cpu" else max(1, cuda_device_count())
-    return Choices(sizes, doubling(available_threads()), sorted({1, *(gpus * each for each in (1, 2, 4) if gpus)}))
+    workers = {1}
+    if device != "cpu" and file.card.task != "read-classification":
+        workers |= {max(1, cuda_device_count()) * each for each in (1, 2, 4)}
+    return Choices(sizes, doubling(available_threads()), sorted(workers))
 
 
 def doubling(most: int) -> list[int]:
@@ -126,13 +128,14 @@ def rows_of(
     """
     paths = [find_model(model) for model in models]
     for model, path in zip(models, paths, strict=True):
+        found = None
         for device in dict.fromkeys(choose_device(one) for one in devices):
-            size = None
             if device == "cuda" and not given["batch_sizes"]:
                 with telling(f"{model} on cuda: which batch size?"):
                     probe = _probed(str(path), seconds)
                 probes.append({"model": model, "device": device, **probe})
-                size = probe.get("batch_size")
+                found = probe.get("batch_size")
+            size = None if device == "cpu" else found  # TensorRT takes CUDA's
             default = choices(model, device, size) if full else Choices([size], [None], [1])
             tried = Choices(**{name: values or getattr(default, name) for name, values in given.items()})
 

@@ -1,5 +1,7 @@
 """Which settings a sweep tries, what becomes of those that fail, and which is recommended."""
 
+import contextlib
+
 import ends
 import pytest
 import toys
@@ -73,6 +75,41 @@ def test_choices(monkeypatch, tmp_path):
     assert choices(model, "cpu", 3) == Choices([1, 3, 12], [1, 2, 4], [1])
     assert choices(model, "cuda", 64) == Choices([16, 64, 256], [1, 2, 4], [1, 2, 4, 8])
     assert choices(model, "tensorrt", 64).batch_sizes == [64]
+    reads = str(toys.write(tmp_path / "reads.onnx", toys.read_model()))
+    assert choices(reads, "cuda", 64).workers == [1]
+
+
+def test_cuda_is_probed_and_tensorrt_takes_what_was_found(monkeypatch, tmp_path):
+    """Without a GPU: its rows and the probe are made up."""
+    model = str(toys.write(tmp_path / "gc.onnx", toys.gc_model(8, 4)))
+    probed = []
+
+    def made_up(work, *arguments, limit):
+        assert limit == sweeping.LIMIT
+        if work is sweeping.best_batch_size:
+            probed.append(arguments)
+            return 64, {32: 900.0, 64: 1000.0}
+        return found(float(arguments[0].batch_size or 1), batch_size=arguments[0].batch_size or 512)
+
+    monkeypatch.setattr(sweeping, "apart", made_up)
+    told, probes, nothing = [], [], {"batch_sizes": [], "threads": [], "workers": []}
+
+    def telling(text):
+        told.append(text)
+        return contextlib.nullcontext()
+
+    rows = list(sweeping.rows_of([model], ["cpu", "cuda", "tensorrt"], nothing, False, "g.fa", 2.0, probes, telling))
+    assert probed == [(model, "cuda", 0.5)]
+    assert [(row.setting.device, row.setting.batch_size) for row in rows] == [
+        ("cpu", None), ("cuda", 64), ("tensorrt", 64),
+    ]  # fmt: skip
+    assert probes == [
+        {"model": model, "device": "cuda", "batch_size": 64, "session_windows_per_second": {32: 900.0, 64: 1000.0}}
+    ]
+    assert told[1] == f"{model} on cuda: which batch size?"
+    rows = list(sweeping.rows_of([model], ["cuda"], {**nothing, "batch_sizes": [8]}, True, "g.fa", 2.0, probes))
+    assert len(probed) == 1
+    assert {row.setting.batch_size for row in rows} == {8}
 
 
 def test_precisions_of_one_network_compete_and_other_networks_do_not():
