@@ -159,7 +159,7 @@ def throughput(result: dict) -> str:
             percent(one["share_of_session"], 0), percent(one["share_of_matrix_rate"], 0),
             f"{one['memory_mb']:,.0f}", mb and duration(one["human_genome_seconds"]),
         ])  # fmt: skip
-    head = ["model", "numbers", "device", "workers", "threads", "batch", "windows/s", "Mb/s", "of session",
+    head = ["model", "precision", "device", "workers", "threads", "batch", "windows/s", "Mb/s", "of session",
             "of matrix rate", "memory, MB", "human genome"]  # fmt: skip
     return (
         "### Throughput of the bundled models\n\n"

@@ -9,7 +9,7 @@ from rich.table import Table
 from ..scanner.throughput.stages import Throughput
 from ..scanner.throughput.sweep import Row, recommended, scan_flags
 
-_COLUMNS = ("model", "numbers", "device", "workers", "threads", "batch", "windows/s", "Mb/s", "of session",
+_COLUMNS = ("model", "precision", "device", "workers", "threads", "batch", "windows/s", "Mb/s", "of session",
             "of matrix rate", "memory MB", "GPU MiB", "human genome")  # fmt: skip
 _WORDS = 3
 _NONE = "-"

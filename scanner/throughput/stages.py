@@ -247,10 +247,12 @@ def _reads_rate(model: Model, batches: Sequence[np.ndarray], threads: int, secon
 
 def _scan_rate(workers: Workers, genome: Genome, seconds: float) -> float:
     """Mb a second of a scan to calls: of so much of the genome's beginning that a round takes its share of the seconds,
-    but at least two batches for everybody who works."""
+    but at least two batches for everybody who works. A scan that does not count comes first: functions are compiled
+    then, and workers wake up."""
     (model,) = workers.models
     unit = model.batch_size * model.card.step
     total, bases, share = int(genome.lengths.sum()), 2 * workers.slots * unit, seconds / ROUNDS
+    _timed_scan(workers, genome, first_regions(genome, bases, unit))
     while True:
         regions = first_regions(genome, bases, unit)
         scanned, took = _timed_scan(workers, genome, regions)

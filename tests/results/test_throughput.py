@@ -48,7 +48,7 @@ def lines(table):
 def test_a_line_for_each_setting():
     first, *found = lines(settings_table(ROWS))
     assert " ".join(first) == (
-        "model numbers device workers threads batch windows/s Mb/s of session of matrix rate memory MB GPU MiB "
+        "model precision device workers threads batch windows/s Mb/s of session of matrix rate memory MB GPU MiB "
         "human genome"
     )
     texts = [" ".join(line) for line in found]
