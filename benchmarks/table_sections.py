@@ -163,7 +163,7 @@ def throughput(result: dict) -> str:
             "of matrix rate", "memory, MB", "human genome"]  # fmt: skip
     return (
         "### Throughput of the bundled models\n\n"
-        f"`genoscan bench --sweep` on human chr20, {result['bases'] / 1e6:g} Mb. Of `tissue`, windows are "
+        f"`genoscan bench --sweep` on {result['genome'] or 'simulated sequence'}, {result['bases'] / 1e6:g} Mb. Of `tissue`, windows are "
         "reads in memory. What the columns mean: [docs/bench.md](../docs/bench.md).\n\n"
         + table(head, rows)
         + "\n\n![Speed by batch size and threads, and stages](results/throughput.png)"
