@@ -161,10 +161,11 @@ def throughput(result: dict) -> str:
         ])  # fmt: skip
     head = ["model", "precision", "device", "workers", "threads", "batch", "windows/s", "Mb/s", "of session",
             "of matrix rate", "memory, MB", "human genome"]  # fmt: skip
+    where = result["genome"] or "simulated sequence"
     return (
         "### Throughput of the bundled models\n\n"
-        f"`genoscan bench --sweep` on {result['genome'] or 'simulated sequence'}, {result['bases'] / 1e6:g} Mb. Of `tissue`, windows are "
-        "reads in memory. What the columns mean: [docs/bench.md](../docs/bench.md).\n\n"
+        f"`genoscan bench --sweep` on {where}, {result['bases'] / 1e6:g} Mb. Of `tissue`, windows are reads in memory. "
+        "What the columns mean: [docs/bench.md](../docs/bench.md).\n\n"
         + table(head, rows)
         + "\n\n![Speed by batch size and threads, and stages](results/throughput.png)"
     )

@@ -53,29 +53,27 @@ def _groups(rows: Sequence[Row]) -> dict[str, list[Row]]:
 
 
 def _line(group: Sequence[Row], dimension: str) -> tuple[list[int], list[Row]]:
-    """Values of a dimension, ascending, and the rows that differ from the fastest one in it alone."""
-    best = fastest(group)
-    if best is None:
+    """Values of a dimension, ascending, and the rows of the part of a sweep that tried them: batch sizes on the most
+    threads, then threads, then workers at the fastest of these sizes. Of rows with one value the fastest."""
+    ran = [row for row in group if row.found]
+    if not ran:
         return [], []
-    others = [one for one in _DIMENSIONS if one != dimension]
-    if dimension == "workers":
-        others.remove("threads")  # workers share out the threads
-    rows = [row for row in group if row.found and all(_value(row, one) == _value(best, one) for one in others)]
-    rows = rows if len(rows) > 1 or dimension == "workers" else [row for row in _swept(group, dimension) if row.found]
-    values = {_value(row, dimension): row for row in rows}
-    return sorted(values), [values[one] for one in sorted(values)]
-
-
-def _swept(group: Sequence[Row], dimension: str) -> list[Row]:
-    """Rows that differ from the first in one dimension alone."""
-    others = [one for one in _DIMENSIONS if one != dimension]
-    return [row for row in group if all(_value(row, one) == _value(group[0], one) for one in others)]
+    fewest = min(row.setting.workers for row in ran)
+    alone = [row for row in ran if row.setting.workers == fewest]
+    most = max(row.setting.threads for row in alone)
+    widest = [row for row in alone if row.setting.threads == most]
+    size = fastest(widest).found.batch_size
+    chosen = {
+        "batch_size": widest,
+        "threads": [row for row in alone if row.found.batch_size == size],
+        "workers": [row for row in ran if row.found.batch_size == size],
+    }[dimension]
+    values = sorted({_value(row, dimension) for row in chosen})
+    return values, [fastest([row for row in chosen if _value(row, dimension) == value]) for value in values]
 
 
 def _value(row: Row, dimension: str) -> int:
-    if dimension == "batch_size" and row.found:
-        return row.found.batch_size
-    return getattr(row.setting, dimension)
+    return row.found.batch_size if dimension == "batch_size" else getattr(row.setting, dimension)
 
 
 def _speed(row: Row, stage: str = "scan") -> float:
@@ -103,7 +101,8 @@ def _draw_dimension(ax: Axes, groups: dict[str, list[Row]], dimension: str) -> N
     ax.xaxis.set_major_locator(FixedLocator(powers if len(ticks) > 6 else sorted(ticks)))
     ax.xaxis.set_major_formatter("{x:,.0f}")
     ax.xaxis.set_minor_locator(NullLocator())
-    ax.set_xlabel(_DIMENSIONS[dimension])
+    failed = dimension == "batch_size" and any(row.error for group in groups.values() for row in group)
+    ax.set_xlabel(_DIMENSIONS[dimension] + (" (cross: failed)" if failed else ""))
     ax.set_ylabel(f"{_unit(groups)}\nline: scan, dots: bare session", fontsize=9)
     low, high = ax.get_ylim()
     ax.set_ylim(low / 1.5, high * 1.5)  # room for a failed batch's cross, and at least one tick

@@ -6,6 +6,7 @@ import matplotlib.image
 import pytest
 from rich.console import Console
 
+from genoscan.results import throughput_plot
 from genoscan.results.throughput_plot import plot_sweep
 from genoscan.results.throughput_table import (
     duration,
@@ -95,6 +96,26 @@ def test_numbers_for_people():
     assert [duration(one) for one in (None, 41.2, 59.7, 223, 3599.7, 7500, 172_800 * 2)] == [
         "-", "41 s", "1 min 00 s", "3 min 43 s", "1 h 00 min", "2 h 05 min", "4.0 days",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("device", "dimension", "expected"),
+    [
+        # batches on all 8 threads; one failed
+        ("cpu", "batch_size", {4: 100.0, 16: 150.0}),
+        ("cuda", "batch_size", {64: 9000.0, 256: 10_000.0}),
+        # at the fastest of them: what two workers did is another line
+        ("cpu", "threads", {1: 40.0, 8: 150.0}),
+        ("cuda", "threads", {8: 10_000.0}),
+        ("cpu", "workers", {1: 150.0}),
+        ("cuda", "workers", {1: 10_000.0, 2: 12_000.0}),
+    ],
+)
+def test_lines_of_the_picture(device, dimension, expected):
+    group = [one for one in ROWS if (one.setting.model, one.setting.device) == ("a", device)]
+    values, rows = throughput_plot._line(group, dimension)
+    assert dict(zip(values, (one.found.scan for one in rows), strict=True)) == expected
+    assert throughput_plot._line([ROWS[5]], dimension) == ([], [])
 
 
 @pytest.mark.parametrize("rows", [ROWS, ROWS[7:]], ids=["sweep", "reads"])
