@@ -16,8 +16,8 @@ for the CPU only:
 1. Elsewhere, download wheels for that machine's Python and platform with ``pip download --no-deps
    --only-binary=:all: --python-version ... --platform ... -d wheels``: onnxruntime-gpu, built for the CUDA major
    version of that PyTorch, and of numba, llvmlite, pyfaidx, pysam, click, pydantic, pydantic-core, annotated-types,
-   typing-inspection, psutil, rich, onnx, onnxscript, onnx-ir, ml-dtypes, flatbuffers, protobuf and packaging those that are
-   missing there; ray too, or the sweep's rows of two workers fail. No NVIDIA wheels: PyTorch's are found wherever they
+   typing-inspection, psutil, rich, onnx, onnxscript, onnx-ir, ml-dtypes, flatbuffers, protobuf and packaging those that
+   are missing there; ray too, or the sweep's rows of two workers fail. No NVIDIA wheels: PyTorch's are found wherever they
    lie on Python's path.
 2. Carry the wheels there beside this repository. Where less fits at once than the wheel of onnxruntime-gpu takes,
    cut it (``split -b 50M WHEEL part.``), carry the parts one after another to a folder outside what is replaced each
