@@ -17,8 +17,8 @@ for the CPU only:
    --only-binary=:all: --python-version ... --platform ... -d wheels``: onnxruntime-gpu, built for the CUDA major
    version of that PyTorch, and of numba, llvmlite, pyfaidx, pysam, click, pydantic, pydantic-core, annotated-types,
    typing-inspection, psutil, rich, onnx, onnxscript, onnx-ir, ml-dtypes, flatbuffers, protobuf and packaging those that
-   are missing there; ray too, or the sweep's rows of two workers fail. No NVIDIA wheels: PyTorch's are found wherever they
-   lie on Python's path.
+   are missing there; ray too, or the sweep's rows of two workers fail. No NVIDIA wheels: PyTorch's are found wherever
+   they lie on Python's path.
 2. Carry the wheels there beside this repository. Where less fits at once than the wheel of onnxruntime-gpu takes,
    cut it (``split -b 50M WHEEL part.``), carry the parts one after another to a folder outside what is replaced each
    time, and put them together under the wheel's own name (``cat part.* > WHEEL``).
