@@ -7,7 +7,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 
 # Tests that measure times, kill processes or start Ray have the machine to themselves.
-ALONE := $(addprefix tests/,interruptions test_chaos.py test_cli.py $(addprefix scanner/test_,actors.py cluster.py temporary.py throughput.py workers.py))
+ALONE := $(addprefix tests/,interruptions test_chaos.py test_cli.py scanner/throughput/test_rate.py $(addprefix scanner/test_,actors.py cluster.py temporary.py workers.py))
 
 .PHONY: demo test lint clean
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import gzip
 import json
-import platform
 import shutil
 import subprocess
 import sys
@@ -30,6 +29,7 @@ from chaos_place import Place, contents, ended, ready
 
 from genoscan import __version__
 from genoscan.scanner.temporary import temporary_folder
+from genoscan.scanner.throughput.machine import provenance
 from genoscan.subcommands.guard import guarded
 from genoscan.training.data.demo import fasta_record
 from genoscan.training.data.simulate import RepeatSimulation, random_table, simulate
@@ -298,8 +298,8 @@ def run(rounds: range, seed: int, bases: int, ray: bool) -> dict:
             print("\n".join(f"    {problem}" for problem in one["problems"]))
             print(f"    again: python benchmarks/chaos.py {again} --out again.json", flush=True)
     return {
+        **provenance(),
         "genoscan": __version__,
-        "machine": platform.machine(),
         "seed": seed,
         "bases": bases,
         "summary": summarize(done),

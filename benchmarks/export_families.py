@@ -156,9 +156,10 @@ def main() -> None:
         print(json.dumps(measured(arguments.one, arguments.genome)))
         return
     from genoscan import __version__
+    from genoscan.scanner.throughput.machine import provenance
 
     kept = json.loads(arguments.out.read_text()) if arguments.out.is_file() else {}
-    result = {"genoscan": __version__, "cores": os.cpu_count(), "threads": 1, "families": kept.get("families", {})}
+    result = {**provenance(), "genoscan": __version__, "threads": 1, "families": kept.get("families", {})}
     for name in arguments.family or families():
         command = [sys.executable, __file__, "--one", name, "--out", str(arguments.out)]
         command += ["--genome", arguments.genome] if arguments.genome else []

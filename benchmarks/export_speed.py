@@ -30,7 +30,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import sys
 import tempfile
 from collections.abc import Callable
@@ -50,11 +49,11 @@ from export_loops import (
 )
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
-from genoscan import __version__
 from genoscan.export.export import export_model
 from genoscan.export.families import CheckpointSettings
 from genoscan.export.parity import Limits
 from genoscan.scanner.inference.devices import available_threads
+from genoscan.scanner.throughput.machine import provenance
 from genoscan.training.data.demo import fasta_record
 
 ROUNDS, SECONDS, SCAN_SECONDS = 3, 4.0, 20.0
@@ -252,22 +251,9 @@ def plot(result: dict, path: Path) -> None:
 
 
 def machine(threads: int) -> dict:
-    model = [line.split(":")[1].strip() for line in _cpu_lines() if line.startswith("model name")]
-    packages = {name: __import__(name).__version__ for name in ("torch", "transformers", "onnxruntime", "numpy")}
-    return {
-        "processor": model[0] if model else platform.processor(),
-        "threads": threads,
-        "load_before": os.getloadavg()[0],
-        "genoscan": __version__,
-        **packages,
-    }
-
-
-def _cpu_lines() -> list[str]:
-    try:
-        return Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return []
+    """The machine, with the threads that are used here and the packages of the loops."""
+    packages = {name: __import__(name).__version__ for name in ("torch", "transformers")}
+    return {**provenance()["machine"], "threads": threads, "load_before": os.getloadavg()[0], **packages}
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
@@ -294,7 +280,7 @@ def main(argv: list[str] | None = None) -> int:
     result: dict = {"models": {}}
     if settings.only and settings.out.exists():
         result = json.loads(settings.out.read_text())
-    result |= {"machine": machine(settings.threads), "quick": settings.quick}
+    result |= {**provenance(), "machine": machine(settings.threads), "quick": settings.quick}
     with tempfile.TemporaryDirectory(prefix="genoscan-") as name:
         folder = settings.work or Path(name)
         folder.mkdir(parents=True, exist_ok=True)

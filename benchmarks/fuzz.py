@@ -16,7 +16,6 @@ import ctypes
 import json
 import multiprocessing
 import os
-import platform
 import resource
 import shutil
 import signal
@@ -310,13 +309,14 @@ def main() -> int:
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
     from genoscan import __version__
+    from genoscan.scanner.throughput.machine import provenance
 
     guided = arguments.engine == "atheris"
     names = arguments.targets or list(GUIDED if guided else SHARES)
     if guided and not set(names) <= set(GUIDED):
         parser.error(f"atheris is for {', '.join(GUIDED)}")
     result: dict = {
-        "genoscan": __version__, "python": platform.python_version(), "machine": platform.machine(),
+        **provenance(), "genoscan": __version__,
         "engine": f"{arguments.engine} {version(arguments.engine)}", "seed": arguments.seed, "targets": {},
     }  # fmt: skip
     whole = sum(SHARES[name] for name in names)

@@ -5,9 +5,10 @@
 Two models, each in fp32 and fp16: the bundled repeats model, and a BERT over 3-mers with random weights (69 tokens,
 512 wide, 6 layers, 8 heads, 150 tokens: the configuration of TissueBERT). Every model runs in a process of its own
 with a time limit, so that neither a crash nor a hang costs more than that model; the JSON file is written again after
-every section, and a section that fails leaves ``{"error": one line}``. It ends within eight minutes. Speeds are Mb of
+every section, and a section that fails leaves ``{"error": one line}``. It ends within ten minutes. Speeds are Mb of
 scored sequence a second. What each section measures is said by the function of the same name, in
-gpu_graph_sections.py and gpu_scan_sections.py.
+gpu_graph_sections.py and gpu_scan_sections.py. Last comes the sweep of `genoscan bench` over the same models
+(gpu_sweep.py): batch sizes, precisions, threads, workers, with memory and the time to a human genome.
 
 On a bare machine with a GPU, without network, whose Python has PyTorch (with its CUDA libraries) but an ONNX Runtime
 for the CPU only:
@@ -15,8 +16,9 @@ for the CPU only:
 1. Elsewhere, download wheels for that machine's Python and platform with ``pip download --no-deps
    --only-binary=:all: --python-version ... --platform ... -d wheels``: onnxruntime-gpu, built for the CUDA major
    version of that PyTorch, and of numba, llvmlite, pyfaidx, pysam, click, pydantic, pydantic-core, annotated-types,
-   typing-inspection, rich, onnx, onnxscript, onnx-ir, ml-dtypes, flatbuffers, protobuf and packaging those that are
-   missing there. No NVIDIA wheels: PyTorch's are found wherever they lie on Python's path.
+   typing-inspection, psutil, rich, onnx, onnxscript, onnx-ir, ml-dtypes, flatbuffers, protobuf and packaging those that
+   are missing there; ray too, or the sweep's rows of two workers fail. No NVIDIA wheels: PyTorch's are found wherever
+   they lie on Python's path.
 2. Carry the wheels there beside this repository. Where less fits at once than the wheel of onnxruntime-gpu takes,
    cut it (``split -b 50M WHEEL part.``), carry the parts one after another to a folder outside what is replaced each
    time, and put them together under the wheel's own name (``cat part.* > WHEEL``).
@@ -44,11 +46,14 @@ from gpu_machine import gpu_memory_mb, load_cuda_libraries, machine, missing_gpu
 from gpu_measure import Json, attempt
 from gpu_models import BATCHES, PRECISIONS, SMALL_BATCHES, TENSORRT_BATCHES, for_tensorrt, prepare
 from gpu_scan_sections import encoding, reading, scan, scan_by_default, tracks
+from gpu_sweep import sweep
 
 from genoscan.scanner.inference.devices import PROVIDER_OF
+from genoscan.scanner.throughput.machine import provenance
 
-WHOLE_LIMIT, PREPARE_LIMIT, MODEL_LIMIT = 460.0, 90.0, 170.0
-"""Seconds for everything, for making the models, and at most for one model on one provider."""
+WHOLE_LIMIT, PREPARE_LIMIT, MODEL_LIMIT, SWEEP_LIMIT = 570.0, 90.0, 170.0, 160.0
+"""Seconds for everything, for making the models, at most for one model on one provider, and at least for the sweep."""
+SWEEP_SECONDS = 1.0
 
 SECTIONS = (
     placement, parity, session, matrix_rate, encoding, reading, scan, tracks, variants, changing_shapes,
@@ -128,6 +133,7 @@ def table(result: Json) -> str:
             cells.append("-" if value is None else form.format(value))
         lines.append(f"{name:24s}" + "".join(f"{cell:>10s}" for cell in cells))
     lines += [f"{name}: {text}" for name, text in errors(result)]
+    lines += [f"fastest: genoscan scan GENOME {flags}" for flags in result.get("sweep", {}).get("fastest", [])]
     return "\n".join(lines)
 
 
@@ -158,13 +164,18 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
 
 
 def run_task(settings: argparse.Namespace) -> None:
-    """What one of the script's own processes does: 'prepare', or a model file's stem and a provider."""
+    """What one of the script's own processes does: 'prepare', 'sweep', or a model file's stem and a provider."""
 
     def save(found: Json) -> None:
         write_json(settings.part, found)
 
     if settings.task == "prepare":
         prepare(settings, settings.folder, save)
+        return
+    genome = settings.genome or settings.folder / "genome.fa"
+    if settings.task == "sweep":
+        seconds = min(SWEEP_SECONDS, settings.seconds)
+        sweep(settings.folder, settings.models, settings.providers, genome, seconds, settings.small, save)
         return
     stem, provider = settings.task.split(":")
     model = stem.rsplit("-", 1)[0]
@@ -175,7 +186,7 @@ def run_task(settings: argparse.Namespace) -> None:
         path=path,
         reference=settings.folder / f"{model}-fp32.onnx",
         device=provider,
-        genome=settings.genome or settings.folder / "genome.fa",
+        genome=genome,
         seconds=settings.seconds,
         batches=SMALL_BATCHES if settings.small else BATCHES[model] if provider != "tensorrt" else TENSORRT_BATCHES,
     )
@@ -192,7 +203,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"gpu.py: {problem}", file=sys.stderr)
         return 1
     deadline = time.perf_counter() + WHOLE_LIMIT
-    result: Json = {"machine": attempt(machine), "prepared": {}, "models": {}}
+    result: Json = {"date": provenance()["date"], "machine": attempt(machine), "prepared": {}, "models": {}}
     settings.out.parent.mkdir(parents=True, exist_ok=True)
     write_json(settings.out, result)
     passed = list(argv if argv is not None else sys.argv[1:])
@@ -221,8 +232,9 @@ def main(argv: list[str] | None = None) -> int:
             if not (folder / f"{label.split(':')[0]}.onnx").exists():
                 result["models"][label] = {"error": "there is no such model file: see prepared"}
                 continue
-            share = (deadline - time.perf_counter()) / (len(labels) - number)
+            share = (deadline - SWEEP_LIMIT - time.perf_counter()) / (len(labels) - number)
             task(label, result["models"], label, min(MODEL_LIMIT, share))
+        task("sweep", result, "sweep", deadline - time.perf_counter())
     write_json(settings.out, result)
     print(table(result))
     return 0

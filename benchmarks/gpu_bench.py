@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 from gpu_measure import Json
-from gpu_models import bert_products
 
 from genoscan.scanner.card import ModelCard
 from genoscan.scanner.encoding.encoder import encoder
@@ -29,13 +28,6 @@ class Bench:
     batches: tuple[int, ...]
     results: Json = field(default_factory=dict)
     threads: int = field(default_factory=available_threads)
-
-    @property
-    def products_a_window(self) -> int | None:
-        """Multiply-adds of the kmer-bert's matrix products for a window; None for other models."""
-        if not self.path.stem.startswith("kmer-bert"):
-            return None
-        return bert_products(self.card.window)
 
     @cached_property
     def card(self) -> ModelCard:

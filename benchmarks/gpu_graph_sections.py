@@ -8,16 +8,18 @@ import numpy as np
 import onnxruntime
 from gpu_bench import Bench, tensor_of
 from gpu_machine import gpu_memory_mb
-from gpu_measure import Json, attempt, best_rate
+from gpu_measure import ROUNDS, Json, attempt
 
 from genoscan.export.parity import activate, difference, sample_windows, scored_places
 from genoscan.scanner.encoding.encoder import encoder
 from genoscan.scanner.inference.devices import provider_options
 from genoscan.scanner.inference.engines import engine_cache
-from genoscan.scanner.inference.session import open_model
+from genoscan.scanner.inference.session import open_model, read_model
+from genoscan.scanner.throughput.matrix_rate import matrix_rate as rate_of_products
+from genoscan.scanner.throughput.multiply_accumulates import window_multiply_accumulates
+from genoscan.scanner.throughput.rate import best_rate
 
 SWEEP_THREADS = 4
-MATRIX = 8192
 VARIANTS = {
     "as in a scan": {},
     "TF32": {"use_tf32": "1"},
@@ -107,7 +109,7 @@ def session(bench: Bench) -> Json:
 def session_point(bench: Bench, rows: int | None, threads: int, seconds: float) -> Json:
     model = open_model(bench.path, bench.device, rows)
     tensors = [tensor_of(bench.card, bench.codes(model.batch_size, seed)) for seed in range(3)]
-    runs = best_rate(lambda number: model.run(tensors[number % 3]), threads, seconds)
+    runs = best_rate(lambda number: model.run(tensors[number % 3]), threads, seconds, ROUNDS)
     return {
         "batch_size": model.batch_size,
         "mb_per_second": runs * model.batch_size * bench.card.step / 1e6,
@@ -118,26 +120,15 @@ def session_point(bench: Bench, rows: int | None, threads: int, seconds: float) 
 
 
 def matrix_rate(bench: Bench) -> Json:
-    """Multiply-adds a second of a large matrix product in the model's precision, on the device alone; and, where the
-    model's own are known, what share of that rate the session of `session` reaches."""
+    """Multiply-adds a second of a large matrix product in the model's precision, on the device alone; the model's own
+    for a window; and what share of that rate the session of `session` reaches."""
     half = bench.card.provenance.precision == "fp16"
-    size = MATRIX if bench.device != "cpu" else MATRIX // 16
-    model, values = matrix_product(size, np.float16 if half else np.float32)
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    device = "cpu" if bench.device == "cpu" else "cuda"  # TensorRT would only add the time to build an engine
-    providers = provider_options(
-        device, half=half, input_names=("x",), smallest=(size, size), largest=(size, size), engine_folder=""
-    )
-    running = onnxruntime.InferenceSession(model, options, providers=providers, enable_fallback=0)
-    binding = running.io_binding()
-    binding.bind_ortvalue_input("x", onnxruntime.OrtValue.ortvalue_from_numpy(values, device, 0))
-    binding.bind_output("y", device, 0)
-    rate = best_rate(lambda _: running.run_with_iobinding(binding), 1, bench.seconds / 5) * size**3
-    found: Json = {"multiply_adds_per_second": rate, "matrix": size}
-    products = bench.products_a_window
+    rate = rate_of_products(bench.device, "fp16" if half else "fp32", 1, bench.seconds / 5)
+    found: Json = {"multiply_adds_per_second": rate}
+    counted = window_multiply_accumulates(read_model(bench.path, "cpu"), bench.codes(1, 0))
     windows = max((one.get("windows_per_second", 0.0) for one in points(bench)), default=0.0)
-    if products and windows:
+    if rate and counted and windows:
+        products = sum(counted.values())
         found |= {"products_a_window": products, "share_of_matrix_rate": windows * products / rate}
     return found
 
@@ -146,23 +137,6 @@ def points(bench: Bench) -> list[Json]:
     """What `session` measured, point by point."""
     measured = bench.results.get("session", {})
     return [*measured.get("by_batch_size", {}).values(), *measured.get("by_threads", {}).values()]
-
-
-def matrix_product(size: int, dtype: type) -> tuple[bytes, np.ndarray]:
-    """A model that multiplies x (size, size) by a constant, and an x."""
-    from onnx import helper, numpy_helper
-
-    values = np.random.default_rng(0).standard_normal((size, size)).astype(dtype)
-    kind = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
-    graph = helper.make_graph(
-        [helper.make_node("MatMul", ["x", "w"], ["y"])],
-        "product",
-        [helper.make_tensor_value_info("x", kind, [size, size])],
-        [helper.make_tensor_value_info("y", kind, [size, size])],
-        [numpy_helper.from_array((values / size).astype(dtype), "w")],
-    )
-    opsets = [helper.make_opsetid("", 20)]
-    return helper.make_model(graph, opset_imports=opsets, ir_version=10).SerializeToString(), values
 
 
 def variants(bench: Bench) -> Json:
@@ -179,7 +153,7 @@ def variant(bench: Bench, overrides: dict[str, str], tensor: np.ndarray) -> Json
     value = onnxruntime.OrtValue.ortvalue_from_numpy(tensor, place, 0)
     binding.bind_ortvalue_input(running.get_inputs()[0].name, value)
     binding.bind_output(running.get_outputs()[0].name, place, 0)
-    runs = best_rate(lambda _: running.run_with_iobinding(binding), 1, bench.seconds / 8)
+    runs = best_rate(lambda _: running.run_with_iobinding(binding), 1, bench.seconds / 8, ROUNDS)
     return {"mb_per_second": runs * len(tensor) * bench.card.step / 1e6, "milliseconds_a_batch": 1000 / runs}
 
 
@@ -193,7 +167,7 @@ def changing_shapes(bench: Bench) -> Json:
     whole = tensor_of(bench.card, bench.codes(bench.rows, 0))
     cut = tensor_of(bench.card, np.resize(bench.codes(bench.rows, 1), (model.rows(short), short)))
     found = {
-        name: 1000 / best_rate(lambda number: model.run(pair[number % 2]), 1, bench.seconds / 8)  # noqa: B023
+        name: 1000 / best_rate(lambda number: model.run(pair[number % 2]), 1, bench.seconds / 8, ROUNDS)  # noqa: B023
         for name, pair in (("whole", (whole, whole)), ("short", (cut, cut)), ("in_turns", (whole, cut)))
     }
     return {**found, "cost_of_changing": found["in_turns"] / (found["whole"] / 2 + found["short"] / 2)}

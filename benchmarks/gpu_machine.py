@@ -6,16 +6,14 @@ import contextlib
 import ctypes
 import importlib.util
 import io
-import platform
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import onnxruntime
 from gpu_measure import Json, attempt
 
-from genoscan import __version__
-from genoscan.scanner.inference.devices import PROVIDER_OF, available_threads, cuda_device_count
+from genoscan.scanner.inference.devices import PROVIDER_OF, cuda_device_count
+from genoscan.scanner.throughput.machine import provenance, used_gpu_memory
 
 
 def cuda_folders() -> Iterator[Path]:
@@ -47,34 +45,18 @@ def library_version(file: str, function: str, points: bool = False) -> int | Non
     return number.value if asked(ctypes.byref(number)) == 0 else None
 
 
-def nvidia_smi(fields: str) -> list[str]:
-    """Fields of the first GPU, as text; empty where nvidia-smi is missing or fails."""
-    command = ["nvidia-smi", f"--query-gpu={fields}", "--format=csv,noheader,nounits", "--id=0"]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return []
-    return [one.strip() for one in done.stdout.strip().split(",")]
-
-
 def gpu_memory_mb() -> float | None:
-    """MB in use on the first GPU by everybody. ONNX Runtime gives none back while a session lives."""
-    used = nvidia_smi("memory.used")
-    return float(used[0]) if used and used[0].replace(".", "").isdigit() else None
+    """MiB in use on the first GPU by everybody. ONNX Runtime gives none back while a session lives."""
+    return next(iter(used_gpu_memory()), None)
 
 
 def machine() -> Json:
     """Names and versions of what the figures depend on."""
     libraries = attempt(load_cuda_libraries)
-    names = ("name", "driver_version", "memory.total", "clocks.max.sm")
     built = getattr(importlib.import_module("onnxruntime.capi.build_and_package_info"), "cuda_version", None)
     major = (built or "13").split(".")[0]
     return {
-        "genoscan": __version__,
-        "python": platform.python_version(),
-        "processor": platform.processor() or platform.machine(),
-        "threads": available_threads(),
-        "gpu": dict(zip(names, nvidia_smi(",".join(names)), strict=False)),
+        **provenance()["machine"],
         "onnxruntime": onnxruntime.__version__,
         "onnxruntime_built_for_cuda": built,
         "providers": onnxruntime.get_available_providers(),

@@ -99,12 +99,6 @@ def write_bert(path: Path, small: bool) -> Json:
     return {"parameters": sum(one.numel() for one in network.parameters())}
 
 
-def bert_products(tokens: int) -> int:
-    """Multiply-adds of the matrix products of a window of so many tokens: `WHOLE`, or `LITTLE` for its 30 tokens."""
-    width, layers, _ = LITTLE if tokens == 30 else WHOLE
-    return layers * (12 * width**2 * tokens + 2 * width * tokens**2)
-
-
 def for_tensorrt(path: Path) -> Path:
     """Where the same model lies in standard ONNX, if it has operators that are ONNX Runtime's own."""
     return path.with_suffix(".tensorrt.onnx")

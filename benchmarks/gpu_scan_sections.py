@@ -8,7 +8,7 @@ import time
 import numpy as np
 from gpu_bench import Bench, tensor_of
 from gpu_machine import gpu_memory_mb
-from gpu_measure import ROUNDS, Json, best_rate, rate
+from gpu_measure import ROUNDS, Json
 
 from genoscan.scanner.encoding.encoder import encoder
 from genoscan.scanner.inference.devices import available_threads
@@ -16,6 +16,8 @@ from genoscan.scanner.inference.session import Model, open_model
 from genoscan.scanner.options import ScanOptions
 from genoscan.scanner.reading.genome import Genome, open_genome
 from genoscan.scanner.schedule import Job, prepare
+from genoscan.scanner.throughput.rate import best_rate, rate
+from genoscan.scanner.throughput.stages import first_regions
 from genoscan.scanner.tracks import Collector, Counts, lines_of, settled_chunks
 from genoscan.scanner.workers import ThreadWorkers
 
@@ -31,7 +33,7 @@ def encoding(bench: Bench) -> Json:
             own.tensor = np.zeros(shape, dtype=encode.dtype)
         encode.encode(codes, own.tensor)
 
-    calls = best_rate(work, bench.threads, bench.seconds / 5)
+    calls = best_rate(work, bench.threads, bench.seconds / 5, ROUNDS)
     return {"mb_per_second": calls * len(codes) * bench.card.step / 1e6, "threads": bench.threads}
 
 
@@ -45,18 +47,9 @@ def reading(bench: Bench) -> Json:
             lambda number: genome.codes(0, places[number % len(places)], places[number % len(places)] + piece),
             bench.threads,
             bench.seconds / 8,
+            ROUNDS,
         )
     return {"mb_per_second": calls * piece / 1e6}
-
-
-def first_regions(genome: Genome, bases: int) -> tuple[str, ...]:
-    """The genome's first ``bases`` bases, as `--regions` takes them."""
-    found, left = [], bases
-    for name, length in zip(genome.names, genome.lengths.tolist(), strict=True):
-        if left > 0 and length:
-            found.append(f"{name}:1-{min(length, left)}")
-            left -= length
-    return tuple(found)
 
 
 def timed_scan(

@@ -15,6 +15,7 @@ import json
 from pathlib import Path
 
 from genoscan import __version__
+from genoscan.scanner.throughput.machine import provenance
 from genoscan.training.supervised.recipe import SequenceRecipe
 from genoscan.training.supervised.run import train_sequences
 
@@ -55,7 +56,7 @@ def main() -> None:
     parser.add_argument("--set", choices=SETS, action="append", help="only this set; repeatable")
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
-    result = {"genoscan": __version__, "published MCC": PUBLISHED, "sets": {}}
+    result = {**provenance(), "genoscan": __version__, "published MCC": PUBLISHED, "sets": {}}
     for name in arguments.set or SETS:
         out = arguments.runs / name
         out.parent.mkdir(parents=True, exist_ok=True)

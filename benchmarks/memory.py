@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -25,6 +24,9 @@ import numpy as np
 import psutil
 
 from genoscan import __version__
+from genoscan.scanner.catalogue import find_model
+from genoscan.scanner.inference.session import read_card
+from genoscan.scanner.throughput.machine import provenance
 from genoscan.training.data.demo import fasta_record
 from genoscan.training.data.simulate import RepeatSimulation, random_table, simulate
 
@@ -112,7 +114,8 @@ def main() -> None:
                 case = {"contigs_are": kind, "bases": bases, "contigs": contigs, "workers": workers}
                 cases.append({**case, **measure(fasta, arguments.model, workers)})
                 print(cases[-1], flush=True)
-    result = {"genoscan": __version__, "cpus": len(os.sched_getaffinity(0)), "cases": cases}
+    model = read_card(find_model(arguments.model)).version
+    result = {**provenance(), "genoscan": __version__, "model": model, "cases": cases}
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     arguments.out.write_text(json.dumps(result, indent=1) + "\n")
     plot(cases, arguments.out.with_suffix(".png"))

@@ -24,6 +24,7 @@ from torch.nn import functional as F
 
 from genoscan import __version__
 from genoscan.scanner.encoding.nucleotides import one_hot
+from genoscan.scanner.throughput.machine import provenance
 from genoscan.training.data.store import Sequences, open_sequences
 from genoscan.training.measures.bootstrap import with_intervals
 from genoscan.training.measures.regression import regression_measures
@@ -149,7 +150,7 @@ def main() -> None:
         label: sum(one.numel() for one in module.parameters())
         for label, module in (("promoter-plant", trained.module), ("like Jores et al.", net))
     }
-    result = {"genoscan": __version__, "epochs of the baseline": arguments.epochs, "networks": {}}
+    result = {**provenance(), "genoscan": __version__, "epochs of the baseline": arguments.epochs, "networks": {}}
     predicted = {}
     for split in ("validation", "test"):
         codes, targets = rows_of(sequences, split)

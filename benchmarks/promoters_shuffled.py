@@ -23,6 +23,7 @@ import genoscan
 from genoscan import __version__
 from genoscan.scanner.catalogue import find_model
 from genoscan.scanner.inference.session import read_card
+from genoscan.scanner.throughput.machine import provenance
 from genoscan.training.data.demo import fasta_record
 
 RATES = (500.0, 300.0, 200.0, 100.0, 50.0, 20.0, 10.0, 5.0, 2.0, 1.0, 0.5)
@@ -61,6 +62,7 @@ def main() -> None:
     table = rates_table(false, len(codes) / 1e6)
     card = read_card(find_model(arguments.model))
     result = {
+        **provenance(),
         "genoscan": __version__,
         "model": f"{card.name} {card.version}",
         "bases": len(codes),

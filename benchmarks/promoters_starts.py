@@ -22,6 +22,7 @@ from genoscan import __version__
 from genoscan.scanner.catalogue import find_model
 from genoscan.scanner.inference.session import read_card
 from genoscan.scanner.reading.genome import open_genome
+from genoscan.scanner.throughput.machine import provenance
 
 NEAR = 50
 THRESHOLDS = 5
@@ -94,6 +95,7 @@ def main() -> None:
             }
         )
     result = {
+        **provenance(),
         "genoscan": __version__,
         "model": f"{card.name} {card.version}",
         "megabases": megabases,

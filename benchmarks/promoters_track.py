@@ -26,6 +26,7 @@ from genoscan import __version__
 from genoscan.scanner.catalogue import find_model
 from genoscan.scanner.inference.session import read_card
 from genoscan.scanner.reading.genome import open_genome
+from genoscan.scanner.throughput.machine import provenance
 from genoscan.training.data.promoters import parse_block
 
 SHARES_OF_TRUTH = (0.5, 1.0, 2.0)
@@ -149,6 +150,7 @@ def main() -> None:
     found = {name: measures(ranking, truth) for name, ranking in rankings.items()}
     ours, theirs = found.values()
     result = {
+        **provenance(),
         "genoscan": __version__,
         "model": f"{card.name} {card.version}",
         "blocks": arguments.block,

@@ -18,6 +18,7 @@ import shutil
 from pathlib import Path
 
 from genoscan import __version__
+from genoscan.scanner.throughput.machine import provenance
 from genoscan.training.pretraining.recipe import load_pretrain_recipe
 from genoscan.training.pretraining.run import pretrain
 from genoscan.training.supervised.compare import PLOT, compare, parse_variants, shown_table
@@ -75,6 +76,7 @@ def main() -> None:
     found = compare(variants, arguments.runs / "ways", "cpu", 1)
     plain = [{key: value for key, value in one.items() if key != "changes"} for one in found]
     result = {
+        **provenance(),
         "genoscan": __version__,
         "network": {**CONFIG, "tokens": TOKENS},
         "pretraining": pretraining,

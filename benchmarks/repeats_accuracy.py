@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 import tempfile
 import time
 from pathlib import Path
@@ -46,6 +45,7 @@ from repeats_limit import limits
 from genoscan import __version__
 from genoscan.scanner.catalogue import find_model
 from genoscan.scanner.inference.session import read_card
+from genoscan.scanner.throughput.machine import provenance
 
 TRF = ("TRF 2 7 7 80 10 50 500", "TRF 2 5 7 80 10 40 2000", "TRF 2 3 5 80 10 30 2000")
 QUICK = (
@@ -200,9 +200,9 @@ def main() -> None:
     started, scale, model = time.perf_counter(), arguments.scale, arguments.model
     codes = read_codes(arguments.background)
     result: dict = {
+        **provenance(),
         "genoscan": __version__,
         "model": read_card(find_model(model)).version,
-        "machine": platform.processor() or platform.machine(),
         "background": Path(arguments.background).name,
         "scale": scale,
         "sets": {},

@@ -29,6 +29,7 @@ from shuffling import shuffled
 from genoscan import __version__
 from genoscan.scanner.catalogue import find_model
 from genoscan.scanner.inference.session import read_card
+from genoscan.scanner.throughput.machine import provenance
 from genoscan.training.data.demo import LETTERS, fasta_record
 from genoscan.training.data.simulate import RepeatSimulation, label_bases, markov_sequence, markov_table, simulate
 
@@ -100,6 +101,7 @@ def main() -> None:
     codes = read_codes(arguments.sequence)
     codes = codes[codes < 4][: arguments.bases]
     result: dict = {
+        **provenance(),
         "genoscan": __version__,
         "model": read_card(find_model(arguments.model)).version,
         "sequence": Path(arguments.sequence).name,

@@ -20,6 +20,7 @@ from repeats_species import species
 from genoscan import __version__
 from genoscan.scanner.catalogue import find_model
 from genoscan.scanner.inference.session import read_card
+from genoscan.scanner.throughput.machine import provenance
 
 PARTS = {"human": human, "satellites": satellites, "species": species}
 
@@ -32,7 +33,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    result: dict = {"genoscan": __version__, "model": read_card(find_model(arguments.model)).version, "seconds": {}}
+    version = read_card(find_model(arguments.model)).version
+    result: dict = {**provenance(), "genoscan": __version__, "model": version, "seconds": {}}
     if arguments.only and arguments.out.exists():
         result = {**json.loads(arguments.out.read_text()), **{key: result[key] for key in ("genoscan", "model")}}
     for name, part in PARTS.items():

@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -31,6 +30,7 @@ from real_sequences import Sequences, base_count, known_count, read_letters, wri
 from genoscan import __version__
 from genoscan.scanner.catalogue import find_model
 from genoscan.scanner.inference.session import read_card
+from genoscan.scanner.throughput.machine import provenance
 
 MEASURED = (
     "genoscan repeats", "genoscan repeats (2 threads)", "longdust", "tantan -f3 -w500", "tantan -f3",
@@ -110,7 +110,7 @@ def row_of(task: Task, startup: Task, limit: float) -> dict:
 
 
 def bench(fasta: Path, model: str, threads: int) -> dict:
-    """`genoscan bench`: Mb/s of encoding, of the network, of the scan in process."""
+    """`genoscan bench`: threads, batch size, and Mb/s of encoding, of the network, of the scan in process."""
     command = [
         sys.executable,
         "-m",
@@ -126,7 +126,9 @@ def bench(fasta: Path, model: str, threads: int) -> dict:
         "3",
         "--json",
     ]
-    return json.loads(subprocess.run(command, capture_output=True, text=True, check=True, cwd=fasta.parent).stdout)
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=fasta.parent)
+    (row,) = json.loads(done.stdout)["settings"]
+    return {"threads": row["threads"], "batch_size": row["batch_size"], **row["mb_per_second"]}
 
 
 def main() -> None:
@@ -139,10 +141,9 @@ def main() -> None:
     arguments = parser.parse_args()
     began, tools = time.perf_counter(), [tool for tool in MEASURED if available(tool)]
     result: dict = {
+        **provenance(),
         "genoscan": __version__,
         "model": read_card(find_model(arguments.model)).version,
-        "machine": platform.processor() or platform.machine(),
-        "cpus": len(os.sched_getaffinity(0)),
         "load_before": round(os.getloadavg()[0], 2),
         "commands": {tool: [Path(part).name for part in TOOLS[tool]] for tool in tools},
         "genomes": {},

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 import subprocess
 import tempfile
 import time
@@ -28,6 +27,7 @@ from genoscan import __version__
 from genoscan.scanner.calling.repeats import annotate
 from genoscan.scanner.calling.satellites import load_satellites
 from genoscan.scanner.reading.genome import open_genome
+from genoscan.scanner.throughput.machine import provenance
 from genoscan.training.data.demo import fasta_record
 from genoscan.training.data.simulate import (
     RepeatSimulation,
@@ -264,8 +264,8 @@ def main() -> None:
         tools["TRF 2 7 7 80 10 50 2000"], trf_seconds = trf_units(codes, planted)
         times["TRF 2 7 7 80 10 50 2000"] = round(trf_seconds, 2)
     result = {
+        **provenance(),
         "genoscan": __version__,
-        "machine": platform.processor() or platform.machine(),
         "background": Path(arguments.background).name if arguments.background else "random composition",
         "settings": vars(settings),
         "edges_off_by_at_most": JITTER,

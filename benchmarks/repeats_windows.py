@@ -30,6 +30,7 @@ from genoscan import __version__
 from genoscan.scanner.card import KmerInput
 from genoscan.scanner.encoding.kmers import kmer_tokens
 from genoscan.scanner.encoding.nucleotides import reverse_complement
+from genoscan.scanner.throughput.machine import provenance
 from genoscan.training.classify import predict
 from genoscan.training.data.demo import fasta_record
 from genoscan.training.data.window_dataset import SPLITS, Window, read_description, read_split
@@ -188,6 +189,7 @@ def main() -> None:
     description = read_description(data)
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     report = {
+        **provenance(),
         "genoscan": __version__,
         "loci": description["loci"],
         "splits": description["splits"],

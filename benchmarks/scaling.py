@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import tempfile
 import time
 from collections.abc import Iterator
@@ -31,6 +30,7 @@ from genoscan.scanner.options import ScanOptions
 from genoscan.scanner.resume import open_store
 from genoscan.scanner.schedule import Job, job_results, open_job
 from genoscan.scanner.staffing import Staffing
+from genoscan.scanner.throughput.machine import provenance
 from genoscan.scanner.tracks import write_tracks
 
 WINDOW, BATCH = 2**13, 2**5
@@ -289,8 +289,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=16, help="slots of each of the two workers, for the saturation")
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
-    machine = {"machine": platform.machine(), "cpus": len(os.sched_getaffinity(0)), "genoscan": __version__}
-    result: dict = {**machine, "window": WINDOW, "batch": BATCH, "sleep_seconds": SLEEP}
+    result: dict = {**provenance(), "genoscan": __version__, "window": WINDOW, "batch": BATCH, "sleep_seconds": SLEEP}
     if arguments.out.exists():
         result = {**json.loads(arguments.out.read_text()), **result}
     with tempfile.TemporaryDirectory(prefix="genoscan-") as folder:

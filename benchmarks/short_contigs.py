@@ -23,6 +23,7 @@ from genoscan.scanner.inference.session import Model, open_model
 from genoscan.scanner.options import ScanOptions
 from genoscan.scanner.reading.genome import Genome, open_genome
 from genoscan.scanner.schedule import Job, prepare
+from genoscan.scanner.throughput.machine import provenance
 from genoscan.scanner.tracks import Collector, settled_chunks
 from genoscan.scanner.workers import ThreadWorkers
 from genoscan.training.data.simulate import RepeatSimulation, random_table, simulate
@@ -48,7 +49,7 @@ def main() -> None:
     generator = np.random.default_rng(1)
     pool, _ = simulate(generator, arguments.bases + SHORT[1], RepeatSimulation(), random_table(generator))
     model = open_model(find_model(arguments.model), "cpu")
-    result: dict = {"genoscan": __version__, "bases": arguments.bases}
+    result: dict = {**provenance(), "genoscan": __version__, "model": model.card.version, "bases": arguments.bases}
     with tempfile.TemporaryDirectory(prefix="genoscan-benchmark-") as folder:
         forms = {"one contig": (arguments.bases, arguments.bases), "contigs of 300-2,000 b": SHORT}
         paths = {}

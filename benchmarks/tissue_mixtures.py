@@ -44,6 +44,7 @@ from genoscan.scanner.deconvolution.region_network import markers_of, open_regio
 from genoscan.scanner.deconvolution.region_tables import matched, read_region_table
 from genoscan.scanner.deconvolution.samples import atlas_reads
 from genoscan.scanner.reading.atlas import read_atlas
+from genoscan.scanner.throughput.machine import provenance
 from genoscan.training.mixtures.compositions import composition, spiked
 from genoscan.training.mixtures.moments import READS
 from genoscan.training.tissue.evidence import chain_likelihood, kind_shares
@@ -277,7 +278,13 @@ def main() -> None:
     network = open_region_network(arguments.network) if arguments.network else None
     data, many = arguments.data, arguments.mixtures
     panel = open_panel(data / "panel_hg38.tsv.gz")
-    result = {"version": __version__, "reads": READS.model_dump(), "arrays": arrays(data), "bulk": bulk(data)}
+    result = {
+        **provenance(),
+        "genoscan": __version__,
+        "reads": READS.model_dump(),
+        "arrays": arrays(data),
+        "bulk": bulk(data),
+    }
     result["pregnancies"] = pregnancies(data)
     first, estimates = detection(panel, network, 30, many, 1)
     result |= {"errors": errors(estimates), "detection": [first]}

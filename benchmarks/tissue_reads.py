@@ -32,6 +32,7 @@ from sklearn.preprocessing import StandardScaler
 from genoscan import __version__
 from genoscan.scanner.catalogue import find_model
 from genoscan.scanner.inference.session import open_model
+from genoscan.scanner.throughput.machine import provenance
 from genoscan.training.tissue.baselines import mean_methylation
 from genoscan.training.tissue.evaluation import DRAWINGS, judge_simulated
 from genoscan.training.tissue.examples import encoded
@@ -176,7 +177,7 @@ def main() -> None:
     said.work.mkdir(parents=True, exist_ok=True)
     result, scores, labels = real(said.reads, said.atlas, said.work, said.threads)
     measured = simulated(said.model, said.atlas, said.count, said.threads)
-    found = {"code_version": __version__, "simulated": measured, "real": result}
+    found = {**provenance(), "genoscan": __version__, "simulated": measured, "real": result}
     said.out.write_text(json.dumps(found, indent=1) + "\n")
     plot(found, scores, labels, said.out.with_suffix(".png"))
 

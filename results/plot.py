@@ -14,7 +14,7 @@ from ..scanner.errors import GenoscanError, UsageError
 from ..scanner.reading.genome import open_genome
 from ..scanner.reading.names import Names
 from ..scanner.reading.regions import parse_regions
-from ..scanner.writing.output import file_errors, placed
+from ..scanner.writing.output import file_errors, placed, require_place
 from .runs import Run, find_runs
 from .tracks import Level, Place, Row, read_calls, read_levels
 
@@ -36,8 +36,7 @@ def plot_region(runs: Sequence[Run], region: str, output: Path) -> None:
     """
     from matplotlib.figure import Figure
 
-    if output.suffix.lower() not in ENDINGS:
-        raise UsageError(f"{output}: name a picture that ends in {', '.join(ENDINGS)}")
+    require_picture(output)
     place = _place(runs[0], region)
     calls = [run for run in runs if not run.levels]
     with tempfile.TemporaryDirectory(prefix="genoscan-plot-") as folder:
@@ -65,6 +64,13 @@ def plot_region(runs: Sequence[Run], region: str, output: Path) -> None:
     _label_positions(axes[-1], place)
     with placed(output) as partial, file_errors(output):
         figure.savefig(partial, dpi=150, format=output.suffix[1:].lower())
+
+
+def require_picture(output: Path) -> None:
+    """`UsageError` for a file that is no picture by its ending, `GenoscanError` for one that cannot be put there."""
+    if output.suffix.lower() not in ENDINGS:
+        raise UsageError(f"{output}: name a picture that ends in {', '.join(ENDINGS)}")
+    require_place(output)
 
 
 def _place(run: Run, region: str) -> Place:

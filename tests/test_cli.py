@@ -9,9 +9,11 @@ import re
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import click
 import commands
+import matplotlib.image
 import numpy as np
 import pysam
 import pytest
@@ -29,6 +31,7 @@ def walk(command: click.Command, *names: str):
             yield from walk(one, *names, name)
 
 
+ROOT = Path(__file__).parents[1]
 COMMANDS = dict(walk(main))
 SUMMARY = re.compile(r"genoscan: .*: [\d.]+ \w?b with \S+ on cpu( \(auto\))?, \d+ threads?: .*; [\d.]+ s, [\d.]+ Mb/s")
 
@@ -104,7 +107,7 @@ def imported(script: str, *names: str) -> list[str]:
 
 
 def test_scanning_imports_nothing_of_training():
-    script = "import genoscan.scanner.scan, genoscan.scanner.batch, genoscan.scanner.throughput"
+    script = "import genoscan.scanner.scan, genoscan.scanner.batch, genoscan.scanner.throughput.sweep"
     assert imported(script, *HEAVY, "numpy") == ["numpy"]
 
 
@@ -337,26 +340,57 @@ def test_demo_writes_the_same_genome_each_time(folder):
         assert 0 <= int(start) < int(end) <= lengths[chrom]
 
 
+def bench(*arguments):
+    """A quick one, on the CPU with one thread."""
+    return commands.invoke("bench", "--genome", "human.fa", "--seconds", "0.1", "--device", "cpu", *arguments)
+
+
 @pytest.mark.usefixtures("folder")
-def test_bench_measures_each_stage():
-    arguments = ("bench", "--model", "a.onnx", "--genome", "human.fa", "--seconds", "0.3", "-t", "1", "--device", "cpu")
-    result = commands.invoke(*arguments, "--json")
+def test_bench_as_json_with_a_setting_that_fails():
+    """Documented in docs/bench.md: one object, a row for each setting, and the fastest as options of a scan."""
+    arguments = ("-m", "a.onnx", "-t", "1", "--batch-size", "2", "--batch-size", "1000000", "--plot", "bench.png")
+    result = bench(*arguments, "--json")
     assert (result.exit_code, result.stderr) == (0, "")
     measured = json.loads(result.stdout)
-    for field in ("session", "encoding", "scan", "slowest_stage", "shared_bound"):
-        assert measured[field] > 0, field
-    assert measured["slowest_stage"] == min(measured["session"], measured["encoding"])
-    assert measured["share_of_slowest"] == pytest.approx(measured["scan"] / measured["slowest_stage"])
-    assert measured["share_of_bound"] == pytest.approx(measured["scan"] / measured["shared_bound"])
-    assert (measured["model"], measured["device"], measured["threads"]) == ("base-A", "cpu", 1)
-    assert measured["bases"] == 4000
+    assert (measured["genome"], measured["bases"], measured["probes"]) == ("human.fa", 4000, [])
+    assert measured["machine"]["versions"]["genoscan"] == genoscan.__version__
+    row, failed = measured["settings"]
+    assert (row["name"], row["device"], row["workers"], row["threads"], row["batch_size"]) == ("base-A", "cpu", 1, 1, 2)
+    for speeds in (row["windows_per_second"], row["mb_per_second"]):
+        assert min(speeds.values()) > 0
+        assert row["share_of_session"] == pytest.approx(speeds["scan"] / speeds["session"])
+        assert row["share_of_bound"] == pytest.approx(speeds["scan"] / speeds["bound"])
+    assert row["human_genome_seconds"] == pytest.approx(3100 / row["mb_per_second"]["scan"])
+    assert "--batch-size 1000000 is too large" in failed["error"]
+    assert measured["fastest"] == ["--model a.onnx --device cpu --threads 1 --batch-size 2"]
+    assert matplotlib.image.imread("bench.png").shape[2] == 4
+    documented = set(re.findall(r"`([a-z_0-9.]+)`", (ROOT / "docs" / "bench.md").read_text()))
+    assert {*measured, *row, *failed, *(f"machine.{one}" for one in measured["machine"])} <= documented
 
 
-def test_bench_prints_a_table_and_warns_in_one_line(folder):
+def test_bench_prints_each_stage_and_warns_in_one_line(folder):
     (folder / "human.fa").write_text(">hole\n" + (folder / "human.fa").read_text())
-    result = commands.invoke("bench", "-m", "a.onnx", "--genome", "human.fa", "--seconds", "0.1", "-t", "2")
+    result = bench("-m", "a.onnx")
     assert result.exit_code == 0
     assert result.stderr == "genoscan: warning: human.fa: record 'hole' is empty; nothing is scanned there\n"
-    for label in ("bare session", "encoding", "whole scan", "whole scan / slowest stage"):
-        assert re.search(rf"{label} +[\d.]+%?", result.stdout)
+    for label in ("bare session", "encoding", "whole scan", "whole / bare session", "peak memory"):
+        assert re.search(rf"{label} +[\d.,]+", result.stdout)
+    assert re.match(r"fastest: genoscan scan GENOME --model a.onnx --device cpu --threads \d+ --batch-size \d+ -o OUT",
+                    result.stdout.splitlines()[-1])  # fmt: skip
     assert not list((folder.parent / "temporary").iterdir())
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (("-m", "a.onnx", "--plot", "bench.txt"), 2, "bench.txt: name a picture that ends in .png, .svg, .pdf"),
+        (("-m", "a.onnx", "--genome", "-"), 2, "--genome -: it is read several times: name a file"),
+        (("-m", "a.onnx", "--batch-size", "1000000"), 1, "--batch-size 1000000 is too large"),
+    ],
+)
+def test_what_bench_cannot_do_is_one_line(arguments, code, said):
+    result = bench(*arguments)
+    assert result.exit_code == code
+    assert (result.stdout, result.stderr.count("\n")) == ("", 1)
+    assert said in result.stderr

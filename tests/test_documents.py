@@ -203,6 +203,7 @@ def test_every_field_of_the_summary_is_described(tmp_path):
     ("command", "document"),
     [
         (("scan",), "scan.md"),
+        (("bench",), "bench.md"),
         (("train", "repeats"), "training.md"),
         (("data", "repeats"), "training.md"),
         (("export",), "export.md"),

@@ -4,11 +4,8 @@ import importlib.util
 import json
 import subprocess
 import sys
-import threading
 from pathlib import Path
-from types import SimpleNamespace
 
-import numpy as np
 import pytest
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
@@ -74,32 +71,6 @@ def test_each_provider_is_asked_for(machine, monkeypatch):
     assert machine.missing_gpu(["cpu"]) is None
 
 
-def test_rate_burns_in_every_thread_and_counts_only_what_follows(measure):
-    lock, seen = threading.Lock(), []
-
-    def work(number):
-        with lock:
-            seen.append((threading.get_ident(), number))
-
-    assert measure.rate(work, 3, 0.0) > 0
-    assert len({thread for thread, _ in seen}) == 3
-    # two calls of burn-in and, with no time at all, exactly one that counts, in each thread
-    assert sorted(number for _, number in seen) == sorted([0, 1, 2] * (measure.BURN_IN + 1))
-
-
-@pytest.mark.parametrize("good_calls", [0, 10])
-def test_rate_gives_the_error_of_the_work_and_does_not_hang(measure, good_calls):
-    calls = []
-
-    def work(_):
-        calls.append(1)
-        if len(calls) > good_calls:
-            raise ValueError("no memory")
-
-    with pytest.raises(ValueError, match="no memory"):
-        measure.rate(work, 4, 0.05)
-
-
 def test_attempt_keeps_an_error_as_one_line(measure):
     def fails():
         raise RuntimeError("first\n  second " + "x" * 500)
@@ -124,16 +95,9 @@ def test_compared_tracks(scans):
     assert scans.compared_tracks(cpu, b"")["calls_placed_differently"] == 3
 
 
-def test_first_regions(scans):
-    genome = SimpleNamespace(names=["a", "b", "c", "d"], lengths=np.array([5, 0, 7, 9]))
-    assert scans.first_regions(genome, 8) == ("a:1-5", "c:1-3")
-    assert scans.first_regions(genome, 100) == ("a:1-5", "c:1-7", "d:1-9")
-
-
 def test_versions_of_absent_libraries_and_tools(machine, monkeypatch):
     assert machine.library_version("libno-such-library.so.1", "version") is None
     monkeypatch.setenv("PATH", "")
-    assert machine.nvidia_smi("name") == []
     assert machine.gpu_memory_mb() is None
 
 
@@ -186,6 +150,10 @@ def test_whole_script_on_the_cpu(gpu, machine, tmp_path):
     if importlib.util.find_spec("torch") is None:
         assert "torch" in result["prepared"]["kmer-bert-fp32"]["error"]
         del result["prepared"], result["models"]["kmer-bert-fp32:cpu"], result["models"]["kmer-bert-fp16:cpu"]
+    (row,) = result["sweep"]["settings"]
+    assert (row["model"], row["device"], row["batch_size"]) == ("repeats-fp32.onnx", "cpu", 1)
+    assert row["human_genome_seconds"] > 0
+    assert result["sweep"]["fastest"] == ["--model repeats-fp32.onnx --device cpu --threads 1 --batch-size 1"]
     assert list(gpu.errors(result)) == []
     for name, found in result["models"].items():
         assert set(found) == {"gpu_memory_before_mb", *(section.__name__ for section in gpu.SECTIONS)}

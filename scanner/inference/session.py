@@ -53,7 +53,7 @@ class ModelFile:
     """A model's file, read and understood but not opened: what a driver needs to know and what travels to workers.
 
     content: the bytes of the .onnx; weights: the file beside it that holds its weights, if any; device: 'cpu', 'cuda'
-    or 'tensorrt'; batch_size: windows in a batch.
+    or 'tensorrt'; batch_size: windows in a batch; fixed_batch: the only size that the model takes, if it is made so.
     """
 
     path: str
@@ -64,6 +64,7 @@ class ModelFile:
     device: str
     batch_size: int
     weights: str | None = None
+    fixed_batch: int | None = None
 
 
 @dataclass(frozen=True)
@@ -136,9 +137,9 @@ def read_model(
             f"at most {max(1, LARGEST_BATCH // card.window):,}"
         )
     encode = encoder(card)
-    rows = _check_input(path, graph, card, encode, rows, asked=batch_size is not None)
+    fixed = _check_input(path, graph, card, encode, rows, asked=batch_size is not None)
     names = encode.names if len(encode.names) > 1 else (graph.inputs[0][0],)
-    return ModelFile(path, content, _digest(content, weights), card, names, device, rows, weights)
+    return ModelFile(path, content, _digest(content, weights), card, names, device, fixed or rows, weights, fixed)
 
 
 def open_session(file: ModelFile, engines: Path | None = None) -> Model:
@@ -202,7 +203,8 @@ def _digest(content: bytes, weights: str | None) -> str:
     return digest.hexdigest()
 
 
-def _session_options(weights: str | None) -> onnxruntime.SessionOptions:
+def session_options(weights: str | None) -> onnxruntime.SessionOptions:
+    """Options of a session that says nothing and finds the weights that lie beside a model."""
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     if weights is not None:
@@ -220,7 +222,7 @@ class _Graph(NamedTuple):
 def _inspect(path: str, content: bytes, weights: str | None) -> _Graph:
     """The graph opened as it stands, only to be asked for its metadata and inputs."""
     onnxruntime.set_default_logger_severity(4)  # it would add lines of its own to standard error
-    options = _session_options(weights)
+    options = session_options(weights)
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     try:
         session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"], enable_fallback=0)
@@ -275,7 +277,7 @@ def _create_session(file: ModelFile, encode: Encoder, engines: Path | None) -> o
             f"{path}: its attention is one operator of ONNX Runtime's own, which TensorRT does not know: export it "
             "with --for tensorrt, or use --device cuda"
         )
-    options = _session_options(file.weights)
+    options = session_options(file.weights)
     # One thread a run: the scanner runs several batches side by side, which scales better than splitting each.
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
@@ -306,8 +308,8 @@ def _create_session(file: ModelFile, encode: Encoder, engines: Path | None) -> o
     return session
 
 
-def _check_input(path: str, graph: _Graph, card: ModelCard, encode: Encoder, rows: int, *, asked: bool) -> int:
-    """The batch size to use, once the graph's inputs are known to be what the card says."""
+def _check_input(path: str, graph: _Graph, card: ModelCard, encode: Encoder, rows: int, *, asked: bool) -> int | None:
+    """The only batch size that the graph takes, if it is made so, once its inputs are found to be as the card says."""
     described = ", ".join(f"{name} {kind}{shape}" for name, kind, shape in graph.inputs)
     wanted = ["batch", *encode.tensor_shape(card.window)]
     several = f" for each of {', '.join(encode.names)}" if len(encode.names) > 1 else ""
@@ -325,7 +327,7 @@ def _check_input(path: str, graph: _Graph, card: ModelCard, encode: Encoder, row
                 raise GenoscanError(problem)
     sizes = {shape[0] for _, _, shape in graph.inputs if isinstance(shape[0], int)}
     if not sizes:
-        return rows
+        return None
     size = sizes.pop()
     if sizes or size < 1:
         raise GenoscanError(problem)

@@ -12,12 +12,12 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import psutil
 import torch
 
 from ... import __version__
 from ...scanner.errors import UsageError
 from ...scanner.inference.devices import available_threads
+from ...scanner.throughput.memory import peak_memory as peak_of_process
 from ..checkpoint import open_run, write_run
 from ..devices import Device, resolve_device
 from ..fit import stop_signals
@@ -109,8 +109,4 @@ def peak_memory() -> int:
     """Bytes: most memory on the GPU where there is one, else of this process so far."""
     if torch.cuda.is_available() and torch.cuda.max_memory_allocated():
         return int(torch.cuda.max_memory_allocated())
-    status = Path("/proc/self/status")
-    if status.exists():  # what getrusage says has the peak of the process that started this one in it
-        return next(int(line.split()[1]) * 1024 for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-    found = psutil.Process().memory_info()
-    return int(getattr(found, "peak_wset", found.rss))
+    return peak_of_process()

@@ -1,0 +1,396 @@
+"""One function a table of benchmarks/README.md: from a script's JSON to Markdown with a heading."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from genoscan.results.throughput_table import duration, number
+
+Cells = Sequence[object]
+
+FIRST = "1.0.0"
+"""Version of `repeats` where a result does not say it."""
+
+
+def table(head: Cells, rows: Iterable[Cells]) -> str:
+    """A Markdown table; None is an empty cell, and numbers stand right."""
+    lines = ["| " + " | ".join(map(str, head)) + " |", "|---" + "|---:" * (len(head) - 1) + "|"]
+    lines += ["| " + " | ".join("" if cell is None else str(cell) for cell in row) + " |" for row in rows]
+    return "\n".join(lines)
+
+
+def percent(value: float | None, digits: int = 1) -> str | None:
+    return None if value is None else f"{100 * value:.{digits}f} %"
+
+
+def three(value: float | None) -> str | None:
+    return None if value is None else f"{value:.3f}"
+
+
+def bold(tool: str) -> str:
+    """Ours in bold."""
+    return f"**{tool}**" if tool.startswith(("genoscan", "promoter-")) else tool
+
+
+def accuracy(result: dict) -> str:
+    sets = result["sets"]
+    tools = dict.fromkeys(tool for one in sets.values() for tool in one["tools"])
+    first = sets["Markov"]["tools"]
+    rows = [
+        [
+            bold(tool),
+            *(three(first.get(tool, {}).get(measure)) for measure in ("precision", "recall", "f1")),
+            *(three(one["tools"].get(tool, {}).get("mcc")) for one in sets.values()),
+        ]
+        for tool in tools
+    ]
+    head = ["tool", "precision", "recall", "F1", *(f"MCC, {name}" for name in sets)]
+    about = "; ".join(f"**{name}**: {one['about']}" for name, one in sets.items())
+    return (
+        "### Repeats: accuracy on simulated genomes\n\n"
+        "Bases in tandem repeats; precision, recall, F1 on the first set. "
+        f"Sets: {about}.\n\n" + table(head, rows)
+    )
+
+
+def false_calls(result: dict) -> str:
+    controls = result["controls"]
+    tools = dict.fromkeys(tool for one in controls.values() for tool in one)
+    rows = [
+        [bold(tool), *(_whole(one.get(tool, {}).get("bases_per_mb")) for one in controls.values())] for tool in tools
+    ]
+    return (
+        "### Repeats: calls where there are none\n\n"
+        "Bases called in a megabase of sequence that has tandem repeats by chance only "
+        f"({result['sequence']}, {result['bases'] / 1e6:g} Mb).\n\n" + table(["tool", *controls], rows)
+    )
+
+
+def _whole(value: float | None) -> str | None:
+    return None if value is None else f"{value:,.0f}"
+
+
+def real(result: dict) -> str:
+    human, genomes = result["human"]["tools"], result["satellites"]["genomes"]
+    catalogues = [one for one in next(iter(human.values())) if one != "called_bases_per_mb"]
+    rows = [
+        [
+            bold(tool),
+            *(percent(one.get(name, {}).get("covered")) for name in catalogues),
+            f"{one['called_bases_per_mb']:,}",
+        ]
+        for tool, one in human.items()
+    ]
+    tools = dict.fromkeys(tool for one in genomes.values() for tool in one["tools"])
+    satellites = [
+        [bold(tool), *(percent(one["tools"].get(tool, {}).get("share_called")) for one in genomes.values())]
+        for tool in tools
+    ]
+    return (
+        "### Repeats: human sequence\n\n"
+        "Share of the catalogues' bases that are called, in pieces of hg38 chr1; and what "
+        "is called in all. A catalogue is not the truth: UCSC's simpleRepeat was made with TRF.\n\n"
+        + table(["tool", *catalogues, "called, bases a Mb"], rows)
+        + "\n\nShare of two satellite regions that is called:\n\n"
+        + table(["tool", *genomes], satellites)
+    )
+
+
+def units(result: dict) -> str:
+    peer = next(name for name in result["seconds"] if name != "genoscan")
+    rows = []
+    for kind, sizes in result["kinds"].items():
+        one = sizes["all"]
+        rows.append([
+            kind, f"{one['arrays']:,}",
+            *(percent(one[tool][measure]) for measure in ("period", "consensus") for tool in ("genoscan", peer)),
+            percent(one["oracle_consensus"]),
+        ])  # fmt: skip
+    head = [
+        "arrays",
+        "number",
+        "period",
+        f"period, {peer}",
+        "consensus",
+        f"consensus, {peer}",
+        "best possible consensus",
+    ]
+    return (
+        "### Repeats: periods and units\n\nShare of simulated arrays whose period and consensus are right.\n\n"
+        + table(head, rows)
+    )
+
+
+def speed(result: dict) -> str:
+    human, centromere = result["genomes"]["human"], result["genomes"]["centromere"]
+    rows = [
+        [bold(tool), _speed(human[tool]), _speed(centromere[tool]), f"{_peak(human[tool], centromere[tool]):,.0f}"]
+        for tool in human
+    ]
+    return (
+        '### Repeats: speed\n\nMb/s of the whole command less its start-up, best of the rounds; "<": stopped before it '
+        f"was done. The genomes: human chr20, {human['genoscan repeats']['bases'] / 1e6:g} Mb, and the T2T centromere "
+        f"of chr8, {centromere['genoscan repeats']['bases'] / 1e6:.1f} Mb.\n\n"
+        + table(["tool", "human, Mb/s", "centromere, Mb/s", "peak memory, MB"], rows)
+    )
+
+
+def _speed(row: dict) -> str:
+    value = row.get("mb_per_second")
+    return (
+        f"< {row['mb_per_second_below']:.2g}" if value is None else f"{value:.2f}" if value >= 0.1 else f"{value:.3f}"
+    )
+
+
+def _peak(*rows: dict) -> float:
+    return max(row.get("peak_mb", 0.0) for row in rows)
+
+
+def throughput(result: dict) -> str:
+    rows = []
+    for one in result["settings"]:
+        cells = [one["model"], one.get("precision"), one["device"], one["workers"], one["threads"], one["batch_size"]]
+        if "error" in one:
+            rows.append([*cells, "failed"])
+            continue
+        mb = one["mb_per_second"]
+        rows.append([
+            *cells, number(one["windows_per_second"]["scan"]), mb and number(mb["scan"]),
+            percent(one["share_of_session"], 0), percent(one["share_of_matrix_rate"], 0),
+            f"{one['memory_mb']:,.0f}", mb and duration(one["human_genome_seconds"]),
+        ])  # fmt: skip
+    head = ["model", "precision", "device", "workers", "threads", "batch", "windows/s", "Mb/s", "of session",
+            "of matrix rate", "memory, MB", "human genome"]  # fmt: skip
+    where = result["genome"] or "simulated sequence"
+    return (
+        "### Throughput of the bundled models\n\n"
+        f"`genoscan bench --sweep` on {where}, {result['bases'] / 1e6:g} Mb. Of `tissue`, windows are reads in memory. "
+        "What the columns mean: [docs/bench.md](../docs/bench.md).\n\n"
+        + table(head, rows)
+        + "\n\n![Speed by batch size and threads, and stages](results/throughput.png)"
+    )
+
+
+def exports(result: dict) -> str:
+    rows = []
+    for name, one in result["models"].items():
+        for way, value in one["windows_per_second"].items():
+            rows.append([f"{name}, {one['parameters'] / 1e6:.1f} M", _WAYS.get(way, way), one["best_way"][way] or None,
+                         f"{value:.1f}"])  # fmt: skip
+    shared = result["overlap"]
+    rows += [
+        [f"windows of {shared['window']:,} in steps of {shared['step']}", way, None, f"{value:.2f} Mb/s"]
+        for way, value in shared["mb_per_second"].items()
+    ]
+    return (
+        "### Exports: speed\n\n"
+        "Windows a second beside the loop that people write around a checkpoint and the best that "
+        "PyTorch does; and a convolutional network whose overlapping windows share their work.\n\n"
+        + table(["model", "way", "best setting", "windows/s"], rows)
+    )
+
+
+_WAYS = {"loop": "loop around the checkpoint", "torch": "PyTorch, best of several ways",
+         "session fp32": "bare session, fp32", "scan fp32": "genoscan scan, fp32",
+         "session int8": "bare session, int8", "scan int8": "genoscan scan, int8"}  # fmt: skip
+
+
+def families(result: dict) -> str:
+    rows = [
+        [name, f"{one['parameters'] / 1e6:.0f} M", one["window"], *map(number, one["windows_per_second"].values()),
+         f"{one['parity']['real_largest']:.1e}", f"{one['export_seconds']:.0f} s"]
+        for name, one in result["families"].items()
+    ]  # fmt: skip
+    head = ["family", "parameters", "bases", "PyTorch, windows/s", "ONNX, windows/s", "largest difference", "export"]
+    return "### Exports: families at their published size\n\nOne thread, random weights, fp32.\n\n" + table(head, rows)
+
+
+def plant(result: dict) -> str:
+    networks = result["networks"]
+    measures = [one for one in next(iter(networks.values()))["test"] if one.startswith("r2_determination/")]
+    rows = [
+        [bold(name), *(_with_interval(one["test"][measure]) for measure in ("mean/r2_determination", *measures))]
+        for name, one in networks.items()
+    ]
+    return (
+        "### Promoters: strength in plants\n\n"
+        "R2 (determination) on genes of no training, with bootstrap intervals of 95 %; "
+        "a network like that of Jores et al. 2021 on the same rows.\n\n"
+        + table(["network", "mean", *(one.split("/")[1] for one in measures)], rows)
+    )
+
+
+def _with_interval(found: dict) -> str:
+    return f"{found['value']:.2f} ({found['low']:.2f}-{found['high']:.2f})"
+
+
+def gue(result: dict) -> str:
+    rows = [
+        [f"genoscan's network, {one['weights']:,} weights, from scratch", name, _with_interval(one["test"]["mcc"])]
+        for name, one in result["sets"].items()
+    ]
+    rows += [[f"{name}, pretrained (published)", "core promoters", three(value)]
+             for name, value in result["published MCC"].items()]  # fmt: skip
+    return (
+        "### Promoters: GUE's human core promoters\n\nMCC on the test split as published "
+        "([GUE](https://arxiv.org/abs/2306.15006)); published figures as "
+        "[DNALLM-Mark](https://github.com/zhangtaolab/dnallmmark) has them.\n\n"
+        + table(["network", "set", "MCC"], rows)
+    )
+
+
+def track(result: dict) -> str:
+    tools = result["tools"]
+    measures = ("average_precision", "precision at 1 calls a peak", "recall at 1 calls a peak", "spearman")
+    rows = [[bold(tool), *(three(one[measure]) for measure in measures)] for tool, one in tools.items()]
+    return (
+        "### Promoters: a track of E. coli\n\n"
+        f"Against {result['peaks']} measured peaks in parts of the genome that were kept back.\n\n"
+        + table(["tool", *measures], rows)
+    )
+
+
+def shuffled(result: dict) -> str:
+    megabases = result["bases"] / 1e6
+    rows = [
+        [f"{one['height']:.2f}", f"{one['calls'] / megabases:.1f}", f"{one['shuffled'] / megabases:.1f}"]
+        for one in result["false_discovery"]
+    ]
+    return (
+        f"### Promoters: {result['model']} in shuffled sequence\n\nPeaks a megabase of a height or more, in "
+        f"{megabases:.1f} Mb and in the same dinucleotides shuffled.\n\n"
+        + table(["height", "genome", "shuffled"], rows)
+    )
+
+
+def starts(result: dict) -> str:
+    rows = [
+        [one["threshold"], f"{one['calls a megabase']:.1f}", percent(one["share near a start"]),
+         percent(one["share of starts found"])]
+        for one in result["thresholds"]
+    ]  # fmt: skip
+    chance = percent(result["share near a start by chance"])
+    return (
+        f"### Promoters: {result['model']} beside annotated starts\n\n{result['starts']} starts in "
+        f"{result['megabases']:.1f} Mb; {chance} of places are near one by chance.\n\n"
+        + table(["threshold", "calls a Mb", "near a start", "starts found"], rows)
+    )
+
+
+def mixtures(result: dict) -> str:
+    rates = {one["coverage"]: one["rates"] for one in result["detection"]}
+    rows = [
+        [method, *(f"{one[measure]:.4f}" for measure in ("mae", "mae_present", "mae_absent")), three(one["r2"]),
+         *(percent(rate[method]["found"], 0) for rate in rates.values())]
+        for method, one in result["errors"].items()
+    ]  # fmt: skip
+    best = ["best possible", *[None] * 4, *(percent(rate["bound"]["found"], 0) for rate in rates.values())]
+    head = ["method", "mean error", "of tissues present", "of absent", "R2",
+            *(f"1 % liver found at {coverage}x" for coverage in rates)]  # fmt: skip
+    keys = ("pregnant_median", "smallest_pregnant", "other_median", "largest_other")
+    cases = [[method, *(f"{one[key]:.4f}" for key in keys)] for method, one in result["pregnancies"].items()]
+    return (
+        "### Tissues: proportions\n\n"
+        "Simulated cell-free DNA of people of no training; liver is found at about 5 % false calls or fewer.\n\n"
+        + table(head, [*rows, best])
+        + '\n\nShare of placenta in 15 real samples of cell-free DNA, 7 of them of pregnancies; "authors": what the '
+        "authors of CelFiE (https://doi.org/10.1038/s41467-021-22901-x) got.\n\n"
+        + table(["method", "median, pregnant", "smallest, pregnant", "median, other", "largest, other"], cases)
+    )
+
+
+def reads(result: dict) -> str:
+    answers = result["real"]["answers"]
+    rows = [[name, f"{one['auroc']:.3f} ({one['low']:.3f}-{one['high']:.3f})", three(one["worst_region"])]
+            for name, one in answers.items()]  # fmt: skip
+    return (
+        "### Tissues: single reads\n\n"
+        f"AUROC of {result['real']['reads']:,} real reads of two samples (MethylBERT's table) in "
+        "regions that were held out, with intervals of 95 %.\n\n" + table(["classifier", "AUROC", "worst region"], rows)
+    )
+
+
+def chaos(result: dict) -> str:
+    summary = result["summary"]
+    kinds = ", ".join(f"{name} {times}" for name, times in summary["by_disaster"].items())
+    rows = [
+        ["rounds of kills, signals, full disks and lost files, each resumed", summary["rounds"]],
+        ["disasters", summary["disasters"]],
+        ["rounds whose track was not the same bytes in the end", summary["failed"]],
+        ["finished bases that were done again", summary["finished_bases_redone"]],
+        ["slowest end after a signal", f"{summary['slowest_end_after_a_signal']} s"],
+    ]
+    return f"### Robustness: interrupted scans\n\n{kinds}.\n\n" + table(["measured", "figure"], rows)
+
+
+def fuzz(result: dict) -> str:
+    rows = [[name, f"{one['inputs']:,}", percent(one["accepted_share"], 0), len(one["failures"]) if isinstance(
+             one["failures"], list) else one["failures"]] for name, one in result["targets"].items()]  # fmt: skip
+    return "### Robustness: fuzzed inputs\n\n" + table(["input", "tried", "accepted", "failures left"], rows)
+
+
+def memory(result: dict) -> str:
+    rows = [[f"{one['bases'] / 1e6:,.0f} Mb", f"{one['contigs']:,} {one['contigs_are']}", one["workers"],
+             f"{one['peak_mb']:,.0f}"] for one in result["cases"]]  # fmt: skip
+    about = f"Peak of a whole scan with `repeats` {result.get('model', FIRST)}, of all its processes together."
+    return f"### Memory\n\n{about}\n\n" + table(["genome", "contigs", "workers", "peak, MB"], rows)
+
+
+def scaling(result: dict) -> str:
+    rows = [
+        [one["workers"], percent(one["efficiency_against_sleep"]), percent(one["efficiency_against_one_worker"])]
+        for one in result["efficiency"]
+    ]
+    return (
+        "### Scaling: many workers\n\nA model that only sleeps stands for a GPU's: what the scanner itself costs.\n\n"
+        + table(["workers", "of what they could do", "of one worker times their number"], rows)
+    )
+
+
+def short_contigs(result: dict) -> str:
+    cases = {name: one for name, one in result.items() if isinstance(one, dict) and "contigs" in one}
+    rows = [[name, one["mb_per_second_1"], one["mb_per_second_2"]] for name, one in cases.items()]
+    rows.append(["times slower", result["times_slower_1"], result["times_slower_2"]])
+    return f"### Scaling: many contigs\n\nMb/s, `repeats` {result.get('model', FIRST)}.\n\n" + table(
+        ["genome", "1 thread", "2 threads"], rows
+    )
+
+
+def gpu(result: dict) -> str:
+    rows = [
+        [one["model"], one["device"], one["workers"], one["threads"], one["batch_size"],
+         number(one["windows_per_second"]["scan"]), number(one["mb_per_second"]["scan"]),
+         percent(one["share_of_session"], 0), percent(one["share_of_matrix_rate"], 0),
+         duration(one["human_genome_seconds"])]
+        for one in result["sweep"]["settings"] if "error" not in one
+    ]  # fmt: skip
+    head = ["model", "device", "workers", "threads", "batch", "windows/s", "Mb/s", "of session", "of matrix rate",
+            "human genome"]  # fmt: skip
+    return "### GPU\n\n" + table(head, rows)
+
+
+SECTIONS: dict[str, Callable[[dict], str]] = {
+    "repeats_accuracy": accuracy,
+    "repeats_false_calls": false_calls,
+    "repeats_real": real,
+    "repeats_units": units,
+    "repeats_speed": speed,
+    "throughput": throughput,
+    "gpu": gpu,
+    "export_speed": exports,
+    "export_families": families,
+    "promoters_track": track,
+    "promoters_shuffled": shuffled,
+    "promoters_plant": plant,
+    "promoters_shuffled_plant": shuffled,
+    "promoters_starts": starts,
+    "gue_core_promoters": gue,
+    "tissue_mixtures": mixtures,
+    "tissue_reads": reads,
+    "chaos": chaos,
+    "fuzz": fuzz,
+    "memory": memory,
+    "scaling": scaling,
+    "short_contigs": short_contigs,
+}
+"""Names of results and what becomes of them, in the order of the README."""
