@@ -43,8 +43,18 @@ def _words(said: dict[str, str]) -> list[tuple[str, str]]:
         words = [("period", said["period"]), ("copies", said["copyNum"]), ("purity", f"{said['purity']} %")]
         return [*words, ("unit", unit if len(unit) <= 20 else f"{unit[:20]}…")]
     return [
-        (name, value) for name, value in said.items() if name not in ("thickStart", "thickEnd", "itemRgb", "summit")
+        (name, _rounded(value))
+        for name, value in said.items()
+        if name not in ("thickStart", "thickEnd", "itemRgb", "summit") and (name, value) != ("shuffledPerMb", "-1")
     ]
+
+
+def _rounded(value: str) -> str:
+    """A number with no more digits than are read; texts, and whole numbers, as they are."""
+    try:
+        return f"{float(value):.3g}" if "." in value and "e" not in f"{float(value):.3g}" else value
+    except ValueError:
+        return value
 
 
 def _letters(row: Row, said: dict[str, str], read: Read) -> str:
