@@ -124,3 +124,26 @@ def test_shells_complete_commands(environment, shell):
     words = {"COMP_WORDS": "genoscan sc", "COMP_CWORD": "sc" if shell == "fish" else "1"}
     asked = {**environment, **words, "_GENOSCAN_COMPLETE": f"{shell}_complete"}
     assert "scan" in subprocess.run(["genoscan"], env=asked, capture_output=True, text=True).stdout
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        (["genoscan", "sc"], ["scan"]),
+        (["genoscan", "re"], ["report"]),
+        (["genoscan", "scan", "x.fa", "--form"], ["--format"]),
+        (["genoscan", "scan", "x.fa", "--format", "big"], ["bigbed", "bigwig"]),
+    ],
+)
+def test_bash_completes_what_is_typed(environment, typed, offered):
+    """The function that the line of docs/deploy.md defines, called as bash calls it."""
+    words = " ".join(typed)
+    script = f"""
+eval "$(_GENOSCAN_COMPLETE=bash_source genoscan)"
+wanted=$(complete -p genoscan); [[ $wanted =~ -F\\ ([^ ]+) ]]
+COMP_WORDS=({words}); COMP_CWORD={len(typed) - 1}; COMPREPLY=()
+"${{BASH_REMATCH[1]}}" genoscan {typed[-1]} {typed[-2]}
+printf "%s\\n" "${{COMPREPLY[@]}}"
+"""
+    ended = subprocess.run(["bash", "-c", script], env=environment, capture_output=True, text=True, check=True)
+    assert ended.stdout.split() == offered
