@@ -31,7 +31,7 @@ def histogram(
     """
     low, high = edges[0], edges[-1]
     most = max([*counts, 1])
-    steps = _powers_of_ten(most) if powers else _round_steps(most)
+    steps = _powers_of_ten(most) if powers else [step for step in _round_steps(most) if step == int(step)]
     top = max(most, steps[-1])
 
     def x(value: float) -> float:

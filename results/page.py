@@ -48,7 +48,7 @@ svg .grid { stroke: var(--line); } svg .bar { fill: var(--accent); } svg .body {
   font-variant-numeric: tabular-nums;  overflow-wrap: anywhere; }
 .head span:last-child { white-space: nowrap; } .note { font-size: 13.5px; }
 .said { color: var(--soft); font-size: 13px; display: flex; flex-wrap: wrap; gap: 0 12px; }
-.said span { white-space: nowrap; } .said b { font-weight: 500; color: var(--ink); }
+.said span { min-width: 0; overflow-wrap: anywhere; } .said b { font-weight: 500; color: var(--ink); }
 .meter { height: 5px; border-radius: 3px; background: var(--body); overflow: hidden; }
 .meter i { display: block; height: 100%; background: var(--accent); }
 .bases { font: 12.5px/1.6 ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace; margin: 0;
