@@ -7,6 +7,7 @@ import click
 from . import __version__
 from .subcommands.bench import bench
 from .subcommands.check import check
+from .subcommands.completion import complete_names
 from .subcommands.data import data
 from .subcommands.deconvolve import deconvolve
 from .subcommands.demo import demo
@@ -34,3 +35,6 @@ def main() -> None:
     Example:
       genoscan scan genome.fa --model repeats -o repeats.bed.gz
     """
+
+
+complete_names(main)

@@ -17,21 +17,29 @@ _LONG_NAME = 12
 _WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 360, 190, 44, 8, 10, 34
 
 
-def histogram(edges: Sequence[float], counts: Sequence[float], ticks: Mapping[float, str], axis: str, what: str) -> str:
+def histogram(
+    edges: Sequence[float],
+    counts: Sequence[float],
+    ticks: Mapping[float, str],
+    axis: str,
+    what: str,
+    powers: bool = False,
+) -> str:
     """Bars between ``edges`` (in units of the axis, len(counts) + 1), with ticks (place: text) below.
 
-    axis: what lies along it; what: what is counted.
+    axis: what lies along it; what: what is counted. powers: bars are as high as the counts' logarithms.
     """
     low, high = edges[0], edges[-1]
     most = max([*counts, 1])
-    steps = _round_steps(most)
+    steps = _powers_of_ten(most) if powers else [step for step in _round_steps(most) if step == int(step)]
     top = max(most, steps[-1])
 
     def x(value: float) -> float:
         return _LEFT + (value - low) / (high - low) * (_WIDTH - _LEFT - _RIGHT)
 
     def y(count: float) -> float:
-        return _HEIGHT - _BOTTOM - count / top * (_HEIGHT - _TOP - _BOTTOM)
+        share = math.log10(2 * count) / math.log10(2 * top) if powers else count / top  # one is still seen
+        return _HEIGHT - _BOTTOM - share * (_HEIGHT - _TOP - _BOTTOM)
 
     parts = [
         f'<line class="grid" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y(step):.1f}" y2="{y(step):.1f}"/>'
@@ -71,8 +79,11 @@ def logarithmic(values: Mapping[int, float], axis: str, what: str, each: int = 8
     return histogram(edges.tolist(), counts.tolist(), ticks, axis, what)
 
 
-def linear(values: Mapping[float, float], width: float, low: float, high: float, axis: str, what: str) -> str:
-    """A histogram on a linear axis from low to high, in bins of ``width``; what lies beyond is in the last ones."""
+def linear(
+    values: Mapping[float, float], width: float, low: float, high: float, axis: str, what: str, powers: bool = False
+) -> str:
+    """A histogram on a linear axis from low to high, in bins of ``width``; what lies beyond is in the last ones.
+    powers: as for `histogram`."""
     bins = max(1, round((high - low) / width))
     edges = low + width * np.arange(bins + 1)
     counts = np.zeros(bins)
@@ -80,7 +91,8 @@ def linear(values: Mapping[float, float], width: float, low: float, high: float,
         counts[min(bins - 1, max(0, int((value - low) / width + 1e-9)))] += count
     step = _round_steps(high - low)[0] if high > low else 1.0
     places = np.arange(math.ceil(low / step), math.floor(high / step + 1e-9) + 1) * step
-    return histogram(edges.tolist(), counts.tolist(), {float(place): f"{place:.10g}" for place in places}, axis, what)
+    ticks = {float(place): f"{place:.10g}" for place in places}
+    return histogram(edges.tolist(), counts.tolist(), ticks, axis, what, powers)
 
 
 def ideogram(density: Density, what: str, signed: bool) -> str:
@@ -157,6 +169,12 @@ def _round_steps(most: float) -> list[float]:
     power = 10.0 ** math.floor(math.log10(raw)) if raw > 0 else 1.0
     step = next(power * digit for digit in (1, 2, 2.5, 5, 10) if power * digit >= raw * 0.999)
     return [step * number for number in range(1, 5) if step * number <= most * 1.0001] or [step]
+
+
+def _powers_of_ten(most: float) -> list[float]:
+    """Some powers of ten up to the highest, at most four."""
+    last = math.floor(math.log10(most))
+    return [10.0**power for power in range(last % 2 if last > 3 else 0, last + 1, 2 if last > 3 else 1)][-4:]
 
 
 def short(value: float) -> str:

@@ -30,6 +30,7 @@ a { color: inherit; text-underline-offset: 3px; }
 .figures span { color: var(--soft); font-size: 13px; }
 .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(300px, 100%), 1fr)); gap: 12px;
   margin-bottom: 12px; }
+.charts > :only-child { max-width: 460px; }
 svg.chart { display: block; width: 100%; height: auto; max-width: 420px; margin: 0 auto; }
 svg text { font-size: 11px; fill: var(--soft); font-variant-numeric: tabular-nums; }
 svg .grid { stroke: var(--line); } svg .bar { fill: var(--accent); } svg .body { fill: var(--body); }
@@ -43,11 +44,11 @@ svg .grid { stroke: var(--line); } svg .bar { fill: var(--accent); } svg .body {
   transform: translateX(-50%); white-space: nowrap; } .scale .contig-bar span:first-child { transform: none; }
 .calls { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(340px, 100%), 1fr)); gap: 12px; }
 .call { display: flex; flex-direction: column; gap: 8px; }
-.head { display: flex; justify-content: space-between; gap: 12px; font-weight: 600; font-variant-numeric: tabular-nums;
-  overflow-wrap: anywhere; }
+.head { display: flex; justify-content: space-between; gap: 12px; font-size: 14px; font-weight: 600;
+  font-variant-numeric: tabular-nums;  overflow-wrap: anywhere; }
 .head span:last-child { white-space: nowrap; } .note { font-size: 13.5px; }
 .said { color: var(--soft); font-size: 13px; display: flex; flex-wrap: wrap; gap: 0 12px; }
-.said span { white-space: nowrap; } .said b { font-weight: 500; color: var(--ink); }
+.said span { min-width: 0; overflow-wrap: anywhere; } .said b { font-weight: 500; color: var(--ink); }
 .meter { height: 5px; border-radius: 3px; background: var(--body); overflow: hidden; }
 .meter i { display: block; height: 100%; background: var(--accent); }
 .bases { font: 12.5px/1.6 ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace; margin: 0;
@@ -69,7 +70,9 @@ details { margin-top: 12px; } summary { cursor: pointer; font-weight: 600; } det
 footer { margin-top: 48px; color: var(--soft); font-size: 13px; }
 @media (max-width: 520px) { main { padding: 20px 14px 48px; } h1 { font-size: 22px; } .card { padding: 13px; }
   .figures { grid-template-columns: repeat(2, 1fr); } .figures div:last-child:nth-child(odd) { grid-column: 1 / -1; }
-  .pairs th { white-space: normal; padding-right: 12px; } }
+  .pairs th { white-space: normal; padding-right: 12px; }
+  .tracks th, .tracks td { padding-right: 8px; font-size: 12.5px; overflow-wrap: anywhere; }
+  .tracks :is(th, td):is(:nth-child(2), :nth-child(3)) { display: none; } }
 @media print { details:not([open]) > *:not(summary) { display: block; } .card { break-inside: avoid; } }
 """
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 ENDINGS = (".png", ".svg", ".pdf")
 LONGEST = 10_000_000
 _MOST_LABELS = 30
+_LETTER = 0.006
+"""Width of a name's letter, of the whole width."""
 _DARK = {"+": 1.0, ".": 1.0, "-": 0.55}
 """How dark the colour of each strand is."""
 
@@ -139,13 +141,14 @@ def _steps(levels: list[Level]) -> tuple[list[float], list[float]]:
 
 
 def _packed(rows: list[Row], place: Place) -> list[tuple[Row, int]]:
-    """Calls and the line each is drawn on, so that none is over another."""
-    gap = (place.end - place.start) / 200
+    """Calls and the line each is drawn on, so that none is over another, nor their names where these are shown."""
+    span = place.end - place.start
+    gap, letter = span / 200, span * _LETTER if len(rows) <= _MOST_LABELS else 0.0
     ends: list[float] = []
     packed = []
     for row in sorted(rows, key=lambda row: (row.start, row.end)):
         line = next((number for number, end in enumerate(ends) if end <= row.start), len(ends))
-        ends[line : line + 1] = [row.end + gap]
+        ends[line : line + 1] = [max(row.end, row.start + (len(row.name) + 2) * letter) + gap]
         packed.append((row, line))
     return packed
 

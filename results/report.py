@@ -104,7 +104,7 @@ def _overview(runs: Sequence[Run]) -> str:
              f"{run.summary['mb_per_second']:.1f}"]
         )  # fmt: skip
     header = ["track", "model", "scanned", "lines", "covered", "Mb/s"]
-    return f'<section><div class="card">{table(header, rows, {2, 3, 4, 5})}</div></section>'
+    return f'<section><div class="card tracks">{table(header, rows, {2, 3, 4, 5})}</div></section>'
 
 
 def _section(number: int, run: Run, read: Read | None, scores: Scores | None, top: int) -> str:
@@ -169,7 +169,7 @@ def _levels(run: Run) -> str:
     numbers = [(bases(scored), "scored"), (f"{mean:.4g}", "mean score"), *_speed(run)]
     values = {value * step: count for value, count in found.bases.items()}
     ends = (min([low, *values]), max([high, *values]))
-    chart = card("Score", linear(values, (ends[1] - ends[0]) / 40, *ends, "raw score", "bases"))
+    chart = card("Score", linear(values, (ends[1] - ends[0]) / 40, *ends, "raw score", "bases", powers=True))
     line = card("Along the contigs", ideogram(found.density, "Mean raw score", signed=True))
     return f'{figures(numbers)}<div class="charts">{chart}</div>{line}'
 

@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
-if TYPE_CHECKING:
-    from .hub import HubFile
-
-_MINUS = "rgb(110,110,110)"
+from .hub_files import HubFile
 
 
-def _color(file: HubFile) -> str:
-    minus = file.channel is not None and file.channel.strand == "-"
-    return _MINUS if minus else f"rgb({file.run.card.track.color})"
+def _signed(file: HubFile) -> bool:
+    """Whether it holds scores that may be negative, which are drawn as lines: bars would stand on 0."""
+    return file.channel is not None and file.run.card.track.score_range[0] < 0
 
 
-def jbrowse(files: Sequence[HubFile], assembly: str, sequence: str | None) -> str:
-    """JBrowse 2's config.json; without a .2bit the contigs' sizes stand for the sequence."""
+def jbrowse(files: Sequence[HubFile], assembly: str, sequence: str | None, first: str) -> str:
+    """JBrowse 2's config.json, that opens at the place ``first``; without a .2bit the contigs' sizes stand for the
+    sequence."""
     adapter = (
-        {"type": "ChromSizesAdapter", "chromSizesLocation": {"uri": "chrom.sizes", "locationType": "UriLocation"}}
+        {"type": "ChromSizesAdapter", "chromSizesLocation": _location("chrom.sizes")}
         if sequence is None
-        else {"type": "TwoBitAdapter", "twoBitLocation": {"uri": sequence, "locationType": "UriLocation"}}
+        else {"type": "TwoBitAdapter", "twoBitLocation": _location(sequence)}
     )
     tracks = [
         {
@@ -32,13 +29,14 @@ def jbrowse(files: Sequence[HubFile], assembly: str, sequence: str | None) -> st
             "name": file.label,
             "assemblyNames": [assembly],
             "category": [file.run.card.name],
-            "adapter": {"type": "BigBedAdapter", "bigBedLocation": {"uri": file.name, "locationType": "UriLocation"}}
+            "adapter": {"type": "BigBedAdapter", "bigBedLocation": _location(file.name)}
             if file.channel is None
-            else {"type": "BigWigAdapter", "bigWigLocation": {"uri": file.name, "locationType": "UriLocation"}},
+            else {"type": "BigWigAdapter", "bigWigLocation": _location(file.name)},
+            "displays": [_display(file)],
         }
         for file in files
     ]
-    shown = [{"type": one["type"], "configuration": one["trackId"]} for one in tracks]
+    shown = {"assembly": assembly, "loc": first, "tracks": [one["trackId"] for one in tracks]}
     config = {
         "assemblies": [
             {
@@ -49,10 +47,26 @@ def jbrowse(files: Sequence[HubFile], assembly: str, sequence: str | None) -> st
         "tracks": tracks,
         "defaultSession": {
             "name": "genoscan",
-            "views": [{"id": "genoscan-view", "type": "LinearGenomeView", "tracks": shown}],
+            "views": [{"id": "genoscan-view", "type": "LinearGenomeView", "init": shown}],
         },
     }
     return json.dumps(config, indent=2) + "\n"
+
+
+def _location(name: str) -> dict[str, str]:
+    return {"uri": name, "locationType": "UriLocation"}
+
+
+def _display(file: HubFile) -> dict:
+    """How JBrowse draws a track: in the colours of the hub."""
+    color = f"rgb({file.color})"
+    if file.channel is None:
+        kind, renderers = "LinearBasicDisplay", {"renderer": {"type": "SvgFeatureRenderer", "color1": color}}
+    else:
+        drawn = "line" if _signed(file) else "xyplot"
+        both = {"LinePlotRenderer": {"color": color}, "XYPlotRenderer": {"color": color, "posColor": color}}
+        kind, renderers = "LinearWiggleDisplay", {"defaultRendering": drawn, "renderers": both}
+    return {"type": kind, "displayId": f"{file.name}-{kind}", **renderers}
 
 
 def igv_desktop(files: Sequence[HubFile], assembly: str, sequence: str | None) -> str:
@@ -62,8 +76,8 @@ def igv_desktop(files: Sequence[HubFile], assembly: str, sequence: str | None) -
     panel = ElementTree.SubElement(session, "Panel", name="DataPanel")
     for file in files:
         ElementTree.SubElement(resources, "Resource", path=file.name, type="bb" if file.channel is None else "bw")
-        color = _color(file).removeprefix("rgb(").removesuffix(")")
-        ElementTree.SubElement(panel, "Track", id=file.name, name=file.label, color=color, visible="true")
+        drawn = {"renderer": "LINE_PLOT"} if _signed(file) else {}
+        ElementTree.SubElement(panel, "Track", id=file.name, name=file.label, color=file.color, visible="true", **drawn)
     ElementTree.indent(session)
     return '<?xml version="1.0" encoding="UTF-8" standalone="no"?>\n' + ElementTree.tostring(session, "unicode") + "\n"
 
@@ -76,8 +90,9 @@ def igv_web(files: Sequence[HubFile], assembly: str, sequence: str | None) -> st
             "url": file.name,
             "type": "annotation" if file.channel is None else "wig",
             "format": "bigbed" if file.channel is None else "bigwig",
-            "color": _color(file),
-            **({} if file.channel is None else {"autoscaleGroup": file.track}),
+            "color": f"rgb({file.color})",
+            **({} if file.channel is None else {"autoscaleGroup": file.track, "autoscale": True}),
+            **({"graphType": "line"} if _signed(file) else {}),
         }
         for file in files
     ]

@@ -37,14 +37,25 @@ def call_card(row: Row, said: dict[str, str], length: int, read: Read | None, sc
 
 
 def _words(said: dict[str, str]) -> list[tuple[str, str]]:
-    """What is worth saying of a repeat, or of a peak."""
+    """What is worth saying of a repeat, a peak or a tissue: nothing that is not known."""
     if "period" in said:
         unit = said.get("sequence", "")
         words = [("period", said["period"]), ("copies", said["copyNum"]), ("purity", f"{said['purity']} %")]
         return [*words, ("unit", unit if len(unit) <= 20 else f"{unit[:20]}…")]
-    return [
-        (name, value) for name, value in said.items() if name not in ("thickStart", "thickEnd", "itemRgb", "summit")
-    ]
+    left_out = {"thickStart", "thickEnd", "itemRgb", "summit"} | {name for name, value in said.items() if value == "."}
+    if "secondTissue" in left_out:
+        left_out |= {"secondShare", "secondEvidence"}
+    if said.get("shuffledPerMb") == "-1":
+        left_out.add("shuffledPerMb")
+    return [(name, _rounded(value)) for name, value in said.items() if name not in left_out]
+
+
+def _rounded(value: str) -> str:
+    """A number with no more digits than are read; texts, and whole numbers, as they are."""
+    try:
+        return f"{float(value):.3g}" if "." in value and "e" not in f"{float(value):.3g}" else value
+    except ValueError:
+        return value
 
 
 def _letters(row: Row, said: dict[str, str], read: Read) -> str:

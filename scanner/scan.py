@@ -17,7 +17,7 @@ from .errors import UsageError
 from .inference.devices import available_threads
 from .inference.session import open_model
 from .inference.stitch import SCORE_UNIT
-from .options import ScanOptions, require_annotations, require_no_methylation
+from .options import DEFAULT_TILE, ScanOptions, require_annotations, require_no_methylation
 from .schedule import Job, OpenJob, open_job
 from .tracks import Collector, settled_chunks
 from .workers import ThreadWorkers
@@ -48,20 +48,25 @@ def scan(
     model: str | Path = "repeats",
     *,
     regions: Sequence[str] = (),
+    threshold: float | None = None,
+    min_length: int | None = None,
+    satellites: str | None = None,
+    tile_size: int = DEFAULT_TILE,
     device: str = "auto",
     threads: int | None = None,
-    **options,
 ) -> Calls:
     """Calls of a bundled model's name or an .onnx on a FASTA file, in genome order, as they are found.
 
-    ``regions`` as on the command line; ``options`` are those of `ScanOptions` (tile_size, threshold, min_length,
-    satellites).
+    ``regions`` (chr1:1,001-2,000, or BED files), ``threshold`` (in the model's units), ``min_length`` (bases; None: as
+    the model's card says), ``satellites`` (a FASTA of units that repeats are named by), ``tile_size`` (bases of a unit
+    of work), ``device`` and ``threads`` are as on the command line. `GenoscanError` says in one line what is wrong.
 
     >>> for call in genoscan.scan("genome.fa", model="repeats"):  # doctest: +SKIP
     ...     print(call.chrom, call.start, call.end, call.score, call.columns["period"])
     >>> genoscan.scan("genome.fa", model="repeats").to_dataframe()  # doctest: +SKIP
     """
-    return Calls(scan_arrays(genome, model, regions=regions, device=device, threads=threads, **options))
+    options = ScanOptions(tile_size, threshold, min_length, satellites=satellites)
+    return Calls(_scan(genome, model, regions, options, device, threads))
 
 
 class Calls(Iterator[Call]):
@@ -109,9 +114,12 @@ def scan_arrays(
     model: str | Path = "repeats",
     *,
     regions: Sequence[str] = (),
+    threshold: float | None = None,
+    min_length: int | None = None,
+    satellites: str | None = None,
+    tile_size: int = DEFAULT_TILE,
     device: str = "auto",
     threads: int | None = None,
-    **options,
 ) -> Generator[dict[str, np.ndarray]]:
     """As `scan`, many calls at a time: arrays of one length by the names of the columns; empty ones if
     there are no calls.
@@ -119,9 +127,18 @@ def scan_arrays(
     start, end: int64; score, peak: float64; chrom, name, strand: object (texts); then the annotation's columns: int64,
     float64 where the track has decimals, and object for the unit.
     """
-    settings = ScanOptions(**options)
-    if settings.format != "bed":
-        raise UsageError("scan() gives calls: leave out format, or use the command line for other tracks")
+    options = ScanOptions(tile_size, threshold, min_length, satellites=satellites)
+    return _scan(genome, model, regions, options, device, threads)
+
+
+def _scan(
+    genome: str | Path,
+    model: str | Path,
+    regions: Sequence[str],
+    settings: ScanOptions,
+    device: str,
+    threads: int | None,
+) -> Generator[dict[str, np.ndarray]]:
     if threads is not None and threads < 1:
         raise UsageError(f"threads {threads}: must be at least 1")
     workers = ThreadWorkers([open_model(find_model(str(model)), device=device)], threads or available_threads())

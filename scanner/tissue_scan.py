@@ -100,16 +100,20 @@ def scan_methylation(
     threads: int | None = None,
     format: str | None = None,
     quiet: bool = False,
-    **options,
+    threshold: float | None = None,
+    min_share: float | None = None,
+    min_evidence: float | None = None,
+    min_reads: int | None = None,
 ) -> TissueCounts:
     """`genoscan scan --methylation`: write a track of tissues to ``output`` (None: standard output), with a JSON
     summary beside a file. ``model``: a path or a bundled name; ``format``: one of calls (None: what the output's name
-    says, or BED); ``options`` are those of `TissueOptions`.
+    says, or BED); the last four are as in `TissueOptions`.
 
     Raises `GenoscanError`, one line that names the file, where model, genome and sample do not belong together and
     where no read of the sample can be used.
     """
-    settings, format_ = TissueOptions(**options), format or format_of(output)
+    settings = TissueOptions(threshold, min_share, min_evidence, min_reads)
+    format_ = format or format_of(output)
     if FORMATS[format_].levels:
         raise UsageError(f"--format {format_} holds scores of bases, a track of tissues has calls: leave it out")
     require_writable(format_)

@@ -54,6 +54,8 @@ def test_columns_hold_what_the_card_says(calls):
     assert card.output.names == ("strength", "start")
     _, found = calls
     for call in found:
+        assert isinstance(call.start, int)  # of the call, not what the output of that name says
+        assert list(call.columns)[-3:] == ["strength", "startScore", "strengthLinear"]
         assert call.peak == call.columns["strength"] >= card.calling.threshold
         assert call.columns["strengthLinear"] == pytest.approx(10**call.peak - 0.1)
         assert call.start <= call.columns["thickStart"] < call.columns["thickEnd"] <= call.end

@@ -124,3 +124,33 @@ def test_shells_complete_commands(environment, shell):
     words = {"COMP_WORDS": "genoscan sc", "COMP_CWORD": "sc" if shell == "fish" else "1"}
     asked = {**environment, **words, "_GENOSCAN_COMPLETE": f"{shell}_complete"}
     assert "scan" in subprocess.run(["genoscan"], env=asked, capture_output=True, text=True).stdout
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        (["genoscan", "sc"], ["scan"]),
+        (["genoscan", "re"], ["report"]),
+        (["genoscan", "scan", "x.fa", "--form"], ["--format"]),
+        (["genoscan", "scan", "x.fa", "--format", "big"], ["bigbed", "bigwig"]),
+        (["genoscan", "scan", "x.fa", "--model", "rep"], ["repeats"]),
+        (["genoscan", "scan", "x.fa", "--model", "mine/"], ["files"]),
+        (["genoscan", "scan", "x.f"], ["files"]),
+        (["genoscan", "report", "-o", "x"], ["files"]),
+        (["genoscan", "scan", "x.fa", "--regions", "chr"], ["files"]),
+        (["genoscan", "scan", "x.fa", "--threads", ""], []),
+    ],
+)
+def test_bash_completes_what_is_typed(environment, typed, offered):
+    """The function that the line of docs/deploy.md defines, called as bash calls it."""
+    words = " ".join(f"'{word}'" for word in typed)
+    script = f"""
+compopt() {{ echo files; }}  # what has bash offer files
+eval "$(_GENOSCAN_COMPLETE=bash_source genoscan)"
+wanted=$(complete -p genoscan); [[ $wanted =~ -F\\ ([^ ]+) ]]
+COMP_WORDS=({words}); COMP_CWORD={len(typed) - 1}; COMPREPLY=()
+"${{BASH_REMATCH[1]}}" genoscan '{typed[-1]}' '{typed[-2]}'
+printf "%s\\n" "${{COMPREPLY[@]}}"
+"""
+    ended = subprocess.run(["bash", "-c", script], env=environment, capture_output=True, text=True, check=True)
+    assert sorted(ended.stdout.split()) == sorted(offered)

@@ -158,7 +158,7 @@ def test_snippets_of_an_own_model_run(tmp_path, monkeypatch, capsys):
     """docs/models.md, from its GC model to calls; its shorter snippet puts the same card into a bare model."""
     monkeypatch.chdir(tmp_path)
     Path("genome.fa").write_text(">chr1\n" + "AT" * 500 + "GC" * 500 + "AT" * 500 + "\n")
-    add_card, whole = fenced(ROOT / "docs" / "models.md", "python")
+    add_card, whole, scores = fenced(ROOT / "docs" / "models.md", "python")
     exec(compile(whole, "models.md", "exec"), {})
     # Of the windows in steps of 100 bases, those that begin at 950 to 1850 hold 150 or more of the bases 1000 to 2000.
     assert capsys.readouterr().out.splitlines() == ["chr1 1000 2000 gc 0.95 1.0"]
@@ -167,6 +167,9 @@ def test_snippets_of_an_own_model_run(tmp_path, monkeypatch, capsys):
     Path("network.onnx").write_bytes(Path("gc.onnx").read_bytes())
     exec(compile(add_card, "models.md", "exec"), {})
     assert genoscan.load_model("my.onnx", device="cpu").card == card
+    names = {}
+    exec(compile(scores, "models.md", "exec"), names)
+    assert names["scores"].round(4).tolist() == [[0.5], [1.0]]
 
 
 def test_the_card_example_is_valid_and_complete():

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ..errors import OutputError
+from .contig_tree import contig_tree, replace_tree
 from .output import Write, file_errors
 from .target import Target
 
@@ -24,9 +25,11 @@ BIGWIG, BIGBED = 0x888FFC26, 0x8789F2EB
 """The numbers that the files begin with."""
 ENDINGS = {BIGWIG: ".bw", BIGBED: ".bb"}
 """What pybigtools tells a format by."""
-_CONTIG_TREE, _DATA_INDEX = 0x78CA8C91, 0x2468ACE0
+_DATA_INDEX = 0x2468ACE0
 _LONGEST = 2**32 - 1
 _STRETCH = 2**21
+_LEAST = 64
+"""Bytes of a header."""
 
 
 class _Lines:
@@ -95,6 +98,8 @@ def write_big_binary(
             }
             if lines.count:
                 _write(built, final, lengths, _rows(lines, lengths, final, value), autosql)
+                _require_there(built, final)
+                replace_tree(built, sorted((name.encode(), min(size, _LONGEST)) for name, size in lengths.items()))
                 _require_whole(built, final, lines.bases)
             else:
                 built.write_bytes(_without_lines(kind, target, autosql, fields))
@@ -140,6 +145,12 @@ def _write(partial: Path, final: Path, lengths: dict[str, int], rows: Iterator[t
         raise trouble[0]
 
 
+def _require_there(partial: Path, final: Path) -> None:
+    """`OutputError` unless there is a file, with a header at least."""
+    if not partial.exists() or partial.stat().st_size < _LEAST:
+        raise OutputError(f"{final}: cannot write: is the disk full?")
+
+
 def _require_whole(partial: Path, final: Path, bases: int) -> None:
     """`OutputError` unless all lines can be read back."""
     try:
@@ -177,11 +188,10 @@ def _without_lines(kind: int, target: Target, autosql: str, fields: int) -> byte
     name, length = target.names[0].encode(), min(int(target.lengths[0]), _LONGEST)
     table = f"{autosql}\0".encode() if autosql else b""
     summary = struct.pack("<Q4d", 0, 0.0, 0.0, 0.0, 0.0)
-    tree = struct.pack("<4I2Q", _CONTIG_TREE, 1, len(name), 8, 1, 0)
-    tree += struct.pack("<BBH", 1, 0, 1) + name + struct.pack("<2I", 0, length)
     count = struct.pack("<Q" if kind == BIGBED else "<I", 0)
     summary_at = 64 + len(table)
     tree_at = summary_at + len(summary)
+    tree = contig_tree([(name, length)], tree_at)
     count_at = tree_at + len(tree)
     index_at = count_at + len(count)
     index = struct.pack("<2IQ4IQ2I", _DATA_INDEX, 256, 0, 0, 0, 0, 0, index_at, 512, 0) + struct.pack("<BBH", 1, 0, 0)

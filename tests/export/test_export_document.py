@@ -106,7 +106,7 @@ def test_examples_run(words, folder, monkeypatch):
 def test_the_embeddings_example_runs(folder, monkeypatch):
     monkeypatch.chdir(folder)
     Path("sequences.txt").write_text("\n".join([bases(600, 1), bases(600, 2, (5, 300)), bases(600, 3)]) + "\n")
-    (snippet,) = (body for body in SNIPPETS if "predict" in body)
+    (snippet,) = (body for body in SNIPPETS if "embeddings.onnx" in body)
     names = {}
     exec(snippet, names)
     vectors = names["vectors"]
@@ -117,4 +117,4 @@ def test_the_embeddings_example_runs(folder, monkeypatch):
             hidden = net(checkpoints.tokens(Path("nt-pretrained"), sequence)).last_hidden_state
         np.testing.assert_allclose(vectors[row], hidden.mean(dim=1)[0], atol=1e-4)
     with pytest.raises(genoscan.GenoscanError, match="sequence 2 has 7 bases"):
-        genoscan.predict(names["model"], [bases(600), "ACGTACG"])
+        names["model"]([bases(600), "ACGTACG"])

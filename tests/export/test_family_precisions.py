@@ -35,6 +35,6 @@ def test_scores(name, precision, tmp_path):
     with torch.inference_mode():
         logits = [network(input_ids=checkpoints.tokens(folder, text(one))).logits[0] for one in SEQUENCES]
     expected = torch.softmax(torch.stack(logits), dim=1).numpy()
-    found = genoscan.predict(model, SEQUENCES)
+    found = model(SEQUENCES)
     assert np.abs(found - expected).max() < (0.005 if precision == "fp16" else 0.05)
     assert np.corrcoef(found[:, 1], expected[:, 1])[0, 1] > (0.999 if precision == "fp16" else 0.9)

@@ -9,7 +9,6 @@ from labelled import KMER_BERT, class_table, regression_table, sequences, write_
 import genoscan
 from genoscan.export.families import CheckpointSettings, open_checkpoint
 from genoscan.scanner.errors import UsageError
-from genoscan.scanner.predict import predict as predict_with_model
 from genoscan.training.supervised import run as run_module
 from genoscan.training.supervised.load import predict
 from genoscan.training.supervised.recipe import load_sequence_recipe
@@ -49,7 +48,7 @@ def test_the_model_says_what_the_run_says(tmp_path, kind):
     model = genoscan.load_model(tmp_path / "m.onnx", device="cpu")
     texts = sequences(20, 40, seed=7)
     codes = [np.array(["ACGT".index(letter) for letter in text], dtype=np.uint8) for text in texts]
-    np.testing.assert_allclose(predict_with_model(model, texts), predict(tmp_path / "run", codes, "cpu"), atol=2e-4)
+    np.testing.assert_allclose(model(texts), predict(tmp_path / "run", codes, "cpu"), atol=2e-4)
     card = model.card
     assert (card.name, card.task, card.window, card.step, card.output.names) == (
         "toy",

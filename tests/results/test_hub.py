@@ -13,7 +13,7 @@ from commands import scan_file
 
 from genoscan.results.runs import find_runs
 from genoscan.results.tracks import read_calls, read_levels
-from genoscan.scanner.card import Calling
+from genoscan.scanner.card import Calling, Track
 from genoscan.scanner.errors import GenoscanError
 
 PEAKS = Calling(threshold=0.5, extend=0.125, prominence=0.25, min_length=9)
@@ -35,8 +35,8 @@ def place(tmp_path_factory):
     return folder
 
 
-def hub(place, tmp_path, *more):
-    arguments = place / "tracks", "--assembly", "toy1", "--email", "me@example.org", "--out-dir", tmp_path / "hub"
+def hub(tracks, tmp_path, *more):
+    arguments = tracks, "--assembly", "toy1", "--email", "me@example.org", "--out-dir", tmp_path / "hub"
     return commands.invoke("hub", *arguments, *more)
 
 
@@ -46,7 +46,7 @@ def stanzas(path):
 
 
 def test_a_hub_keeps_the_rules_of_ucsc(place, tmp_path):
-    result = hub(place, tmp_path)
+    result = hub(place / "tracks", tmp_path)
     assert result.exit_code == 0, result.stderr
     assert result.output.split() == [
         str(tmp_path / "hub" / name) for name in ("hub.txt", "config.json", "igv.xml", "igv.json")
@@ -64,14 +64,31 @@ def test_a_hub_keeps_the_rules_of_ucsc(place, tmp_path):
     assert container["container"] == "multiWig"
     assert plus["parent"] == minus["parent"] == container["track"]
     assert (plus.get("negateValues"), minus.get("negateValues")) == (None, "on")
+    assert [one["shortLabel"] for one in tracks] == [
+        "peaks", "runs", "strength scores", "strength score +", "strength score -"
+    ]  # fmt: skip
     for one in tracks:
         if "bigDataUrl" in one:
             with pyBigWig.open(str(tmp_path / "hub" / one["bigDataUrl"])) as file:
                 assert file.isBigBed() == one["type"].startswith("bigBed")
 
 
+def test_scores_that_may_be_negative_stand_on_no_zero(place, tmp_path):
+    """Neither as bars, nor the minus strand upside down; and UCSC's names begin with a letter."""
+    track = Track(score_range=(-1.0, 2.0))
+    toys.write(tmp_path / "log.onnx", toys.base_model("G", 128, 16, 8, strand="both", track=track))
+    scan_file(place / "genome.fa", tmp_path / "log.onnx", tmp_path / "5-utr of all.bw")
+    assert hub(tmp_path / "5-utr of all.bw", tmp_path).exit_code == 0
+    *_, whole, plus, minus = stanzas(tmp_path / "hub" / "hub.txt")
+    assert whole["graphTypeDefault"] == "points"
+    assert "negateValues" not in minus
+    assert whole["track"] == "t_5_utr_of_all_scores"
+    assert (plus["shortLabel"], minus["shortLabel"]) == ("5-utr o.. score +", "5-utr o.. score -")
+    assert {one["graphType"] for one in json.loads((tmp_path / "hub" / "igv.json").read_text())["tracks"]} == {"line"}
+
+
 def test_a_hub_holds_what_the_tracks_hold(place, tmp_path):
-    hub(place, tmp_path)
+    hub(place / "tracks", tmp_path)
     for run in find_runs([str(place / "tracks")]):
         if run.levels:
             for path, channel in run.channel_files().items():
@@ -113,7 +130,7 @@ def test_calls_are_read_back_from_every_format(place, tmp_path, ending):
 
 
 def test_sessions_name_the_files_of_the_hub(place, tmp_path):
-    hub(place, tmp_path)
+    hub(place / "tracks", tmp_path)
     folder = tmp_path / "hub"
     files = {path.name for path in folder.iterdir() if path.suffix in (".bb", ".bw")}
     jbrowse = json.loads((folder / "config.json").read_text())
@@ -121,8 +138,8 @@ def test_sessions_name_the_files_of_the_hub(place, tmp_path):
     assert uris == files == {one["url"] for one in json.loads((folder / "igv.json").read_text())["tracks"]}
     (assembly,) = jbrowse["assemblies"]
     assert {one for track in jbrowse["tracks"] for one in track["assemblyNames"]} == {assembly["name"]} == {"toy1"}
-    shown = {one["configuration"] for one in jbrowse["defaultSession"]["views"][0]["tracks"]}
-    assert shown == {track["trackId"] for track in jbrowse["tracks"]}
+    shown = jbrowse["defaultSession"]["views"][0]["init"]
+    assert shown == {"assembly": "toy1", "loc": "chr2:1-4000", "tracks": [one["trackId"] for one in jbrowse["tracks"]]}
     session = ElementTree.parse(folder / "igv.xml").getroot()
     assert {one.get("path") for one in session.iter("Resource")} == files
     assert session.get("genome") == "toy1"
@@ -131,7 +148,7 @@ def test_sessions_name_the_files_of_the_hub(place, tmp_path):
 
 def test_a_genome_of_ones_own(place, tmp_path):
     (tmp_path / "toy.2bit").write_bytes(b"sequence")
-    hub(place, tmp_path, "--two-bit", tmp_path / "toy.2bit")
+    hub(place / "tracks", tmp_path, "--two-bit", tmp_path / "toy.2bit")
     assert stanzas(tmp_path / "hub" / "hub.txt")[1] == {
         "genome": "toy1", "twoBitPath": "toy.2bit", "organism": "toy1", "defaultPos": "chr2:1-4000"
     }  # fmt: skip
@@ -151,9 +168,34 @@ def test_what_makes_no_hub_is_one_line(place, tmp_path):
         ),
         ([tmp_path], 1, "no track of genoscan's in this folder"),
     ):
-        result = hub(place, tmp_path, *more)
+        result = hub(place / "tracks", tmp_path, *more)
         assert (result.exit_code, result.stderr.count("\n")) == (code, 1), result.stderr
         assert said in result.stderr
+
+
+def test_names_that_would_be_one_make_no_hub(place, tmp_path):
+    """A file's, or one that only UCSC sees; nothing is written before."""
+    for first, second, said in (
+        ("x.bb", "x.bed", "two tracks would be 'x.bb' in the hub: give one of them, or rename one"),
+        ("y_scores.bb", "y.bw", "two tracks would be 'y_scores' in the hub"),
+    ):
+        for name in (first, second):
+            scan_file(place / "genome.fa", place / "peaks.onnx", tmp_path / name)
+        result = hub(tmp_path / first, tmp_path, tmp_path / second)
+        assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
+        assert said in result.stderr
+        assert not (tmp_path / "hub").exists()
+
+
+def test_a_hub_among_its_tracks_leaves_them(place, tmp_path):
+    scan_file(place / "genome.fa", place / "peaks.onnx", tmp_path / "hub.bb")
+    before = (tmp_path / "hub.bb").read_bytes()
+    result = commands.invoke("hub", tmp_path, "--assembly", "toy1", "--email", "me@x.org", "-o", tmp_path)
+    assert result.exit_code == 0, result.stderr
+    assert (tmp_path / "hub.bb").read_bytes() == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "chrom.sizes", "config.json", "hub.bb", "hub.bb.json", "hub.txt", "igv.json", "igv.xml"
+    ]  # fmt: skip
 
 
 def test_a_track_that_is_gone_is_named(place, tmp_path):

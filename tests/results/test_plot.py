@@ -83,6 +83,13 @@ def test_calls_are_never_over_one_another():
     assert [line for _, line in plot._packed(rows, Place("a", 0, 200))] == [0, 1, 2, 0, 0]
 
 
+def test_names_of_calls_are_never_over_one_another():
+    rows = [Row("a", start, start + 2, "tandem_repeat", 1, ".", ()) for start in (0, 10, 20)]
+    assert [line for _, line in plot._packed(rows, Place("a", 0, 200))] == [0, 1, 0]  # 15 letters are 18 bases here
+    many = [Row("a", 9 * number, 9 * number + 2, "x" * 9, 1, ".", ()) for number in range(31)]
+    assert {line for _, line in plot._packed(many, Place("a", 0, 300))} == {0}  # these have no names
+
+
 def test_steps_have_gaps_where_there_is_no_score():
     x, y = plot._steps([Level("a", 0, 5, 1.0), Level("a", 5, 9, 2.0), Level("a", 20, 30, 3.0)])
     assert x == [0, 5, 5, 9, 20, 20, 30]

@@ -1,5 +1,6 @@
 """Reports: what they say against the tracks, and how a real browser shows them."""
 
+import math
 import re
 import shutil
 from html.parser import HTMLParser
@@ -13,6 +14,7 @@ from commands import scan_file
 from genoscan.results.charts import bases, linear, logarithmic, short, told_apart
 from genoscan.results.runs import find_runs
 from genoscan.results.statistics import Density, call_statistics
+from genoscan.results.top_calls import _rounded, _words
 from genoscan.results.tracks import Row, read_calls
 from genoscan.scanner.card import Calling
 
@@ -159,6 +161,30 @@ def test_bars_are_as_high_as_the_counts():
     assert bars == pytest.approx([bars[0], bars[0]])  # 4 and, in the last bin, 2 + 2
     low, high = heights(logarithmic({10: 1, 999: 3}, "length", "calls"))
     assert high == pytest.approx(3 * low, rel=0.01)
+
+
+def test_bars_of_logarithms_still_show_a_single_one():
+    one, many = heights(linear({0: 1, 900: 10_000}, 100, 0, 1000, "raw score", "bases", powers=True))
+    assert one / many == pytest.approx(math.log10(2) / math.log10(20_000), abs=0.01)
+
+
+def test_what_is_not_known_is_not_said():
+    said = {"share": "1.0000", "secondTissue": ".", "secondShare": "0", "secondEvidence": "0", "target": "."}
+    assert _words(said) == [("share", "1")]
+    assert _words({"itemRgb": "0,0,0", "shuffledPerMb": "-1", "reads": "3"}) == [("reads", "3")]
+
+
+def test_numbers_beside_bars_are_whole():
+    for most in (1, 2, 3, 4, 7, 90):
+        chart = linear({5: most}, 1, 0, 10, "score", "calls")
+        beside = re.findall(r'text-anchor="end">([^<]+)</text>', chart.split("<rect")[0])
+        assert beside
+        assert not [one for one in beside if "." in one]
+
+
+def test_numbers_of_a_call_have_three_digits():
+    texts = ["2.9792", "150.9776", "0.8", "-1", "12345.678", "AC", "liver=0.51,blood=0.2"]
+    assert list(map(_rounded, texts)) == ["2.98", "151", "0.8", "-1", "12345.678", "AC", "liver=0.51,blood=0.2"]
 
 
 def test_long_names_are_cut_to_what_tells_them_apart():

@@ -75,12 +75,12 @@ def test_no_reads(tmp_path, genome):
 
 def test_predictions_of_single_reads(tmp_path):
     model = genoscan.load_model(toys.write(tmp_path / "r.onnx", toys.read_model(window=10)), device="cpu")
-    scores = genoscan.predict(model, ["TTCGTTCGTT"] * 3, ["..Z...Z...", "..z...Z...", "ZZZZZZzzzz"])
+    scores = model(["TTCGTTCGTT"] * 3, ["..Z...Z...", "..z...Z...", "ZZZZZZzzzz"])
     expected = [[4, 0], [2, 2], [2, 2]]  # marks count only at a C
     np.testing.assert_allclose(np.log(scores[:, 0] / scores[:, 1]), [a - b for a, b in expected], atol=1e-5)
-    np.testing.assert_allclose(genoscan.predict(model, ["TTCGTTCGTT"]), [[0.5, 0.5]])
+    np.testing.assert_allclose(model(["TTCGTTCGTT"]), [[0.5, 0.5]])
     with pytest.raises(UsageError, match="a text of 10 letters for each of 1 sequences"):
-        genoscan.predict(model, ["TTCGTTCGTT"], ["..Z"])
+        model(["TTCGTTCGTT"], ["..Z"])
     plain = genoscan.load_model(toys.write(tmp_path / "gc.onnx", toys.gc_model(10, 4)), device="cpu")
     with pytest.raises(UsageError, match="model gc reads no methylation"):
-        genoscan.predict(plain, ["TTCGTTCGTT"], ["..Z......."])
+        plain(["TTCGTTCGTT"], ["..Z......."])

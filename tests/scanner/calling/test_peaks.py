@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genoscan.scanner.calling.intervals import Thresholds
-from genoscan.scanner.calling.peak_columns import shuffled_rates
+from genoscan.scanner.calling.peak_columns import output_columns, peak_columns, shuffled_rates
 from genoscan.scanner.calling.peaks import PeakCaller, bin_dtype, find_bins, reduce_bins
 from genoscan.scanner.card import Calling, ModelCard, NucleotideInput, Output
 from genoscan.scanner.inference.stitch import NO_SCORE
@@ -167,3 +167,17 @@ def test_cards_of_peaks_are_checked(changes, problem):
     good = card().model_dump()
     with pytest.raises(ValueError, match=problem):
         ModelCard.model_validate({**good, "calling": {**good["calling"], **changes}})
+
+
+def test_columns_of_outputs_are_names_of_their_own():
+    names = ("aLinear", "a", "start", "Score", "leaf; dark", "leaf, dark", "5mC", "leaf_dark")
+    wanted = card(start_output=None)
+    output = wanted.output.model_copy(update={"names": names, "called": ("a",), "pseudocount": 0.1})
+    wanted = wanted.model_copy(update={"output": output})
+    assert output_columns(wanted) == {
+        "aLinear": "aLinear", "a": "aScore", "start": "startScore", "Score": "ScoreScore", "leaf; dark": "leaf__dark",
+        "leaf, dark": "leaf__darkScore", "5mC": "_5mC", "leaf_dark": "leaf_dark",
+    }  # fmt: skip
+    columns = [column.name.lower() for column in peak_columns(wanted)]
+    assert columns[-1] == "ascorelinear"
+    assert len(set(columns) | {"chrom", "start", "end", "name", "score", "strand"}) == len(columns) + 6

@@ -19,7 +19,7 @@ from commands import invoke, scan_file
 from genoscan.scanner.card import Calling
 from genoscan.scanner.errors import OutputError, UsageError
 from genoscan.scanner.inference.session import read_card
-from genoscan.scanner.writing import big_binary
+from genoscan.scanner.writing import big_binary, contig_tree
 from genoscan.scanner.writing.bigbed import write_bigbed
 from genoscan.scanner.writing.bigwig import write_bigwig
 from genoscan.scanner.writing.formats import FORMATS, files_of, format_of
@@ -245,6 +245,35 @@ def test_what_the_library_would_swallow_is_an_error(place, tmp_path):
         with said, write_bigbed(target(place, tmp_path / "x.bb", "runs")) as write:
             write(text)
         assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize(("node", "count"), [(2, 1), (2, 7), (3, 9), (256, 300)])
+def test_contigs_are_found_in_a_tree_of_any_depth(place, tmp_path, monkeypatch, node, count):
+    """By two readers, of a file whose contigs have names and lengths of their own."""
+    monkeypatch.setattr(contig_tree, "_NODE", node)
+    lengths = {f"c{number}{'x' * (number % 5)}": 50 + number for number in range(count)}
+    wanted = target(place, tmp_path / "x.bb", "runs", names=list(lengths), lengths=np.array(list(lengths.values())))
+    with write_bigbed(wanted) as write:
+        for name, length in lengths.items():
+            write(f"{name}\t{length - 9}\t{length}\tG\t{length}\t+\n".encode())
+    with pyBigWig.open(str(tmp_path / "x.bb")) as track:
+        assert track.chroms() == lengths
+        for name, length in lengths.items():
+            assert track.entries(name, 0, length) == [(length - 9, length, f"G\t{length}\t+")]
+    with pybigtools.open(str(tmp_path / "x.bb")) as track:
+        assert dict(track.chroms()) == lengths
+
+
+def test_a_tree_lists_more_contigs_than_16_bits_count(tmp_path):
+    """70,000 of them in a file that has one call: the reader's own list."""
+    lengths = {f"c{number:05}": 60 for number in range(70_000)}
+    writer = pybigtools.open(str(tmp_path / "x.bb"), "w")
+    writer.write({"c00000": 60}, iter([("c00000", 50, 60, "G")]))
+    contig_tree.replace_tree(tmp_path / "x.bb", [(name.encode(), length) for name, length in lengths.items()])
+    with pyBigWig.open(str(tmp_path / "x.bb")) as track:
+        assert track.chroms() == lengths
+        assert track.entries("c00000", 0, 60) == [(50, 60, "G")]
+        assert not track.entries("c69999", 0, 60)
 
 
 def test_a_file_that_is_not_whole_is_an_error(place, tmp_path, monkeypatch):
