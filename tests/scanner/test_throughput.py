@@ -2,6 +2,7 @@
 
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 import toys
@@ -11,8 +12,17 @@ from genoscan.scanner.errors import GenoscanError
 from genoscan.scanner.inference.session import open_model
 
 
-def test_a_rate_counts_the_calls_of_all_threads():
-    assert 100 < throughput._rate(lambda _: time.sleep(0.01), 2, 0.2) < 201
+def test_a_rate_counts_the_calls_of_all_threads(monkeypatch):
+    clock = threading.local()
+
+    def now():
+        return getattr(clock, "seconds", 0.0)
+
+    def work(_):
+        clock.seconds = now() + 0.25
+
+    monkeypatch.setattr(throughput, "time", SimpleNamespace(perf_counter=now))
+    assert throughput._rate(work, 2, 10.0) == 8.0
 
 
 def test_an_error_in_one_thread_ends_the_others():
