@@ -8,7 +8,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 
 import click
 import commands
@@ -75,9 +74,9 @@ def test_the_version_is_one_line():
 def test_help_is_there_at_once():
     seconds = []
     for _ in range(3):
-        started = time.perf_counter()
+        before = commands.processor_seconds()
         result = commands.run("--help")
-        seconds.append(time.perf_counter() - started)
+        seconds.append(commands.processor_seconds() - before)
         assert (result.returncode, result.stderr) == (0, b"")
         assert b"Example:" in result.stdout
     assert min(seconds) < 0.5
@@ -180,7 +179,7 @@ def test_a_bar_only_on_a_terminal_that_is_free(options, terminals, bar):
             break
         seen += piece
     os.close(leader)
-    assert process.wait(timeout=30) == 0
+    assert process.wait(timeout=commands.LIMIT) == 0
     drawn = re.search(rb"human base-A .* of 4\.0 kb +[\d.]+ Mb/s", seen)
     assert bool(drawn) == bar, seen[:500]
     summaries = [line for line in seen.decode().splitlines() if "genoscan: human.fa: " in line]
