@@ -80,7 +80,7 @@ class RayWorkers:
         each = f"{staffing.threads} thread{'s' if staffing.threads > 1 else ''}"
         self.description = f"{staffing.workers} Ray worker{'s' if staffing.workers > 1 else ''} of {each}"
         self._ray, self._staffing, self._warn = ray, staffing, warn
-        self._given = ray.put(list(models)), ray.put(opener)
+        self._opener = opener
         self._kind = ray.remote(_Scanner).options(
             num_cpus=staffing.cpus,
             num_gpus=staffing.gpus,
@@ -193,7 +193,7 @@ class RayWorkers:
         with self._lock:
             if not self._closing.is_set():
                 actor = self._kind.remote()
-                self._starting[actor.prepare.remote(*self._given)] = _Hired(actor)
+                self._starting[actor.prepare.remote(list(self.models), self._opener)] = _Hired(actor)
 
     def _replace(self, hired: _Hired) -> None:
         with self._lock:

@@ -27,8 +27,11 @@ from .temporary import temporary_folder
 LONGEST_SOCKET_FOLDER = 40
 """Ray keeps sockets some 65 characters below its folder, and a socket's path may have 107."""
 OBJECT_STORE = 256 * 2**20
-"""Bytes; models, large results and sequences for nodes that do not see the genome's file go through it. What does not
-fit goes to files in Ray's folder."""
+"""Bytes; what is longer than SENT_BYTES goes through it. What does not fit goes to files in Ray's folder."""
+SENT_BYTES = 128 * 2**20
+"""Models, results and sequences up to this size are sent from process to process. A process that has something in
+Ray's object store, or puts something there, is ended by Ray on the spot (exit code 1, nothing tidied) where the store
+has ended before it, as it may when a signal reaches all processes of a job."""
 END_SECONDS = 5.0
 """How long Ray's processes have to end by themselves."""
 ANSWER_SECONDS = 20.0
@@ -36,10 +39,13 @@ ANSWER_SECONDS = 20.0
 
 _TOKEN = secrets.token_hex(32)
 """Of all clusters that this process starts: Ray reads its token once."""
-_QUIET = {
+_SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # a worker without a GPU of its own keeps CUDA_VISIBLE_DEVICES
     "RAY_ENABLE_AUTO_CONNECT": "0",  # no call may start a cluster by itself
+    "RAY_task_events_report_interval_ms": "0",  # at the end Ray would wait 5 s to tell a dead head of our tasks
+    "RAY_max_direct_call_object_size": str(SENT_BYTES),
+    "RAY_task_rpc_inlined_bytes_limit": str(2 * SENT_BYTES),
 }
 
 
@@ -64,7 +70,7 @@ def ray_cluster(address: str | None) -> Iterator[list[Node]]:
     A program that is connected to a cluster already keeps that one. `GenoscanError` where there is none.
     """
     with ExitStack() as stack:
-        stack.enter_context(_environment({name: os.environ.get(name, value) for name, value in _QUIET.items()}))
+        stack.enter_context(_environment({name: os.environ.get(name, value) for name, value in _SETTINGS.items()}))
         if address is None:  # nobody else may give our cluster work, and no token is left in the user's home
             # Ray reads the mode when it is imported; where it was, it has tokens by default.
             mode = os.environ.get("RAY_AUTH_MODE") if "ray" in sys.modules else "token"

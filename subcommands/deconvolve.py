@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from .compiling import compiling_told
 from .guard import guarded
 from .options import device_option, threads_option
 
@@ -60,4 +61,5 @@ def deconvolve(samples, **options):
     """
     from ..scanner.deconvolution.cohort import deconvolve as run
 
-    run(samples, **options)
+    with compiling_told(options["quiet"]):
+        run(samples, **options)

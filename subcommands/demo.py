@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
+from .compiling import compiling_told
 from .guard import guarded
 from .options import threads_option
 
@@ -22,17 +25,20 @@ def demo(out_dir, bases, seed, no_scan, threads):
     Example:
       genoscan demo --out-dir demo
     """
-    from pathlib import Path
+    with compiling_told(quiet=False):
+        _demo(Path(out_dir), bases, seed, no_scan, threads)
 
+
+def _demo(folder: Path, bases: int, seed: int, no_scan: bool, threads: int | None) -> None:
     from ..training.data.demo import covered_shares, write_demo
 
-    made = write_demo(Path(out_dir), bases, seed)
+    made = write_demo(folder, bases, seed)
     click.echo(f"genome  {made.genome} ({bases / 1e6:.1f} Mb)\ntruth   {made.truth} ({made.repeats} repeats)")
     if no_scan:
         return
     from ..scanner.batch import Sample, scan_samples
 
-    track = Path(out_dir) / "demo.repeats.bed"
+    track = folder / "demo.repeats.bed"
     (row,) = scan_samples([Sample("demo", str(made.genome), ("repeats",))], str(track), threads=threads, quiet=True)
     shares = covered_shares(made.truth, track)
     click.echo(

@@ -8,6 +8,7 @@ import click
 from click.core import ParameterSource
 
 from ..scanner.errors import UsageError
+from .compiling import compiling_told
 from .guard import guarded
 from .options import batch_size_option, device_option
 
@@ -101,7 +102,8 @@ def scan(context, genomes, models, output, out_dir, regions, sample, **options):
         from ..scanner.tissue_scan import scan_methylation
 
         taken = {name: options[name] for name in _METHYLATION_OPTIONS}
-        scan_methylation(genomes[0], models[0], sample, output, regions=regions, **taken)
+        with compiling_told(options["quiet"]):
+            scan_methylation(genomes[0], models[0], sample, output, regions=regions, **taken)
         return
     _require_none(given & set(_FOR_METHYLATION), "is for scans with --methylation")
     for name in _FOR_METHYLATION:
@@ -109,7 +111,8 @@ def scan(context, genomes, models, output, out_dir, regions, sample, **options):
     from ..scanner.batch import Sample, genome_stem, scan_samples
 
     samples = [Sample(genome_stem(genome), genome, models, regions) for genome in genomes]
-    scan_samples(samples, output, out_dir, **options)
+    with compiling_told(options["quiet"]):
+        scan_samples(samples, output, out_dir, **options)
 
 
 @click.command()
@@ -131,4 +134,5 @@ def batch(sheet, out_dir, models, **options):
     from ..scanner.batch import scan_samples
     from ..scanner.sheet import read_sheet
 
-    scan_samples(read_sheet(sheet, models), None, out_dir, sheet=sheet, **options)
+    with compiling_told(options["quiet"]):
+        scan_samples(read_sheet(sheet, models), None, out_dir, sheet=sheet, **options)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import resource
 import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 from click.testing import CliRunner, Result
 
 from genoscan.cli import main
 from genoscan.scanner.batch import Sample, scan_samples
 from genoscan.scanner.writing.table import SummaryRow
+
+LIMIT = 200
+"""Seconds after which a process hangs: on a busy machine a first scan, which compiles, takes minutes."""
 
 
 def invoke(*arguments: str | Path, stdin: bytes | None = None) -> Result:
@@ -27,8 +32,23 @@ def start(*arguments: str | Path, **options) -> subprocess.Popen:
 def run(*arguments: str | Path, stdin: bytes = b"", **options) -> subprocess.CompletedProcess:
     """The command run to its end in a process of its own; output as bytes."""
     with start(*arguments, stdin=subprocess.PIPE, **options) as process:
-        stdout, stderr = process.communicate(stdin, timeout=60)
+        stdout, stderr = process.communicate(stdin, timeout=LIMIT)
     return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
+
+
+def processor_seconds() -> float:
+    """Processor time of processes that this one has waited for: it does not grow with what else the machine does."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def ended_by(process: subprocess.Popen, number: int) -> tuple[bytes, bytes]:
+    """Send a signal to a process, which must end with little more work; what it has written to its pipes."""
+    before = processor_seconds() + sum(psutil.Process(process.pid).cpu_times()[:2])
+    process.send_signal(number)
+    written = process.communicate(timeout=LIMIT)
+    assert processor_seconds() - before < 4  # well under 1 on a quiet machine
+    return written
 
 
 def scan_file(genome: str | Path, model: str | Path, out: str | Path, *, regions=(), **options) -> SummaryRow:

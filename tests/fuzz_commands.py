@@ -389,7 +389,7 @@ def check_process(folder: Path, line: CommandLine) -> bool:
             os.environ | {"TMPDIR": str(folder / "temporary")} | ENVIRONMENTS[len(line.genome) % len(ENVIRONMENTS)]
         )
         command = [sys.executable, "-m", "genoscan", *line.words]
-        done = subprocess.run(command, input=line.stdin, capture_output=True, env=environment, timeout=60, check=False)
+        done = subprocess.run(command, input=line.stdin, capture_output=True, env=environment, timeout=200, check=False)
         new = new_files()
         check_end(done.returncode, done.stderr.decode())
         check_kept(done.returncode, done.stderr.decode(), new)

@@ -18,8 +18,6 @@ import pytest
 
 from genoscan.scanner.resume import unpack
 
-LIMIT = 60
-"""Seconds that a process may take on a busy machine."""
 CPU = ("--device", "cpu", "--batch-size", "8", "--tile-size", "2048")
 KEPT = "{} finished pieces are kept in x.bed.gz.pieces: the same command with --resume goes on from there"
 TIMES = ("seconds", "mb_per_second")
@@ -69,14 +67,24 @@ class Place:
 def ended(process: subprocess.Popen, stdin: bytes | None = None) -> subprocess.CompletedProcess:
     with process:
         try:
-            stdout, stderr = process.communicate(stdin, timeout=LIMIT)
+            stdout, stderr = process.communicate(stdin, timeout=commands.LIMIT)
+        finally:
+            process.kill()
+    return subprocess.CompletedProcess(process.args, process.returncode, stdout.decode(), stderr.decode())
+
+
+def ended_by(process: subprocess.Popen, number: int) -> subprocess.CompletedProcess:
+    """What comes of a process that gets a signal, and must end with little more work."""
+    with process:
+        try:
+            stdout, stderr = commands.ended_by(process, number)
         finally:
             process.kill()
     return subprocess.CompletedProcess(process.args, process.returncode, stdout.decode(), stderr.decode())
 
 
 def wait_for(condition, process: subprocess.Popen) -> None:
-    deadline = time.monotonic() + LIMIT
+    deadline = time.monotonic() + commands.LIMIT
     while not condition():
         assert process.poll() is None, process.stderr.read()
         assert time.monotonic() < deadline

@@ -21,9 +21,10 @@ from genoscan.scanner.options import ScanOptions
 from genoscan.subcommands.guard import guarded
 
 
-def opener_of(seconds, log, blind, deadly, wrong):
+def opener_of(seconds, log, meet, blind, deadly, wrong):
     """An opener for `ray_workers` whose models sleep ``seconds`` a batch and write a line to the file ``log`` for it.
 
+    meet: a file with a number; no batch ends before so many processes have begun one, whenever they come.
     blind: raylets (process numbers) whose workers do not see genomes; deadly: die of sequence without C and G;
     wrong: "version", "model", "bug".
     """
@@ -49,9 +50,11 @@ def opener_of(seconds, log, blind, deadly, wrong):
         model = open_session(file)
 
         def run(batch):
-            time.sleep(seconds)
             with open(log, "a") as lines:
                 lines.write(f"{os.getpid()} {os.getppid()}\n")
+            time.sleep(seconds)
+            while meet and len(set(Path(log).read_text().splitlines())) < int(Path(meet).read_text()):
+                time.sleep(0.02)
             if deadly and not batch[:, 1:3].any():
                 os.kill(os.getpid(), signal.SIGKILL)
             return model.run(batch)
@@ -64,7 +67,7 @@ def opener_of(seconds, log, blind, deadly, wrong):
 @guarded
 def main(
     genome, models, output=None, address=None, workers=None, threads=1, format="bed", tile_size=2**18, resume=False,
-    seconds=0.0, log=os.devnull, blind=(), deadly=False, wrong=None,
+    seconds=0.0, log=os.devnull, meet=None, blind=(), deadly=False, wrong=None,
 ):  # fmt: skip
     files = [read_model(path, "cpu", 8) for path in models]
     with ray_cluster(address) as nodes:
@@ -72,7 +75,7 @@ def main(
             staff = staffing.staff_machine(workers, threads, None, "cpu")
         else:
             staff = staffing.staff_cluster(nodes, workers, threads, None, "cpu")
-        opener = opener_of(seconds, log, blind, deadly, wrong)
+        opener = opener_of(seconds, log, meet, blind, deadly, wrong)
         with ray_workers(files, staff, batch._warn, opener) as crew:
             sample = batch.Sample("sample", genome, tuple(models))
             options = ScanOptions(format=format, tile_size=tile_size)

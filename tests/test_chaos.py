@@ -38,7 +38,7 @@ def chaos():
 def test_rounds_of_chaos_end_in_the_same_bytes(tmp_path):
     out = tmp_path / "chaos.json"
     command = [sys.executable, BENCHMARKS / "chaos.py", "--rounds", "3", "--seed", "8", "--bases", "500000"]
-    done = subprocess.run([*command, "--no-ray", "--out", out], capture_output=True, text=True, timeout=200)
+    done = subprocess.run([*command, "--no-ray", "--out", out], capture_output=True, text=True, timeout=280)
     assert done.returncode == 0, done.stdout + done.stderr
     result = json.loads(out.read_text())
     summary = result["summary"]
@@ -60,7 +60,7 @@ def test_a_signal_leaves_no_disk_and_no_process(chaos, tmp_path, sent):
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
     command = [sys.executable, BENCHMARKS / "chaos.py", *arguments, "--out", tmp_path / "chaos.json"]
     with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 200
         while not list(tmp_path.glob("*/calm/*")):  # the pieces of the undisturbed scan
             assert process.poll() is None
             assert time.monotonic() < deadline
@@ -70,7 +70,7 @@ def test_a_signal_leaves_no_disk_and_no_process(chaos, tmp_path, sent):
             process.kill()
             pytest.skip("a file system cannot be mounted here")
         process.send_signal(sent)
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=200)
     assert process.returncode == 128 + sent, said
     assert str(tmp_path) not in Path("/proc/mounts").read_text()
     assert list(tmp_path.iterdir()) == []
@@ -129,11 +129,11 @@ def test_a_process_that_is_left_is_noticed_and_ended(chaos, tmp_path, monkeypatc
     monkeypatch.setattr(importlib.import_module("chaos_place"), "LEAVING", 0.2)
     place = chaos.Place(tmp_path, mounted=False)
     environment = {**os.environ, "GENOSCAN_CHAOS": str(tmp_path)}
-    with subprocess.Popen(["sleep", "60"], env=environment) as sleeping:
-        deadline = time.monotonic() + 10
+    with subprocess.Popen(["sleep", "1000"], env=environment) as sleeping:
+        deadline = time.monotonic() + 100
         # A program's environment shows a little after it starts.
         while not place.processes() and time.monotonic() < deadline:
             time.sleep(0.01)
-        assert place.stray_processes() == ["sleep 60"]
-        assert sleeping.wait(10) == -9
+        assert place.stray_processes() == ["sleep 1000"]
+        assert sleeping.wait(100) == -9
     assert place.stray_processes() == []

@@ -8,7 +8,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import click
@@ -78,9 +77,9 @@ def test_the_version_is_one_line():
 def test_help_is_there_at_once():
     seconds = []
     for _ in range(3):
-        started = time.perf_counter()
+        before = commands.processor_seconds()
         result = commands.run("--help")
-        seconds.append(time.perf_counter() - started)
+        seconds.append(commands.processor_seconds() - before)
         assert (result.returncode, result.stderr) == (0, b"")
         assert b"Example:" in result.stdout
     assert min(seconds) < 0.5
@@ -183,7 +182,7 @@ def test_a_bar_only_on_a_terminal_that_is_free(options, terminals, bar):
             break
         seen += piece
     os.close(leader)
-    assert process.wait(timeout=30) == 0
+    assert process.wait(timeout=commands.LIMIT) == 0
     drawn = re.search(rb"human base-A .* of 4\.0 kb +[\d.]+ Mb/s", seen)
     assert bool(drawn) == bar, seen[:500]
     summaries = [line for line in seen.decode().splitlines() if "genoscan: human.fa: " in line]

@@ -54,7 +54,7 @@ def logged(folder):
 @pytest.mark.parametrize("nodes", ["1", "4"])
 @pytest.mark.parametrize("code", [0, 1])
 def test_the_slurm_script_ends_as_the_scan_does(tmp_path, code, nodes):
-    assert started(tmp_path, f"/bin/sleep 0.2; exit {code}", nodes).wait(timeout=20) == code
+    assert started(tmp_path, f"/bin/sleep 0.2; exit {code}", nodes).wait(timeout=200) == code
     sruns = [line.split() for line in logged(tmp_path) if line.startswith("srun")]
     assert len(sruns) == (1 if nodes == "1" else 2)
     assert [word for words in sruns for word in words if word == "--num-cpus=32"] == ["--num-cpus=32"] * len(sruns)
@@ -65,14 +65,14 @@ def test_the_slurm_script_ends_as_the_scan_does(tmp_path, code, nodes):
 
 
 def test_the_slurm_script_queues_again_when_time_is_up(tmp_path):
-    script = started(tmp_path, "trap '/bin/sleep 0.3; exit 143' TERM; for i in {1..100}; do /bin/sleep 0.1; done", "1")
-    until = time.monotonic() + 20
+    script = started(tmp_path, "trap '/bin/sleep 0.3; exit 143' TERM; for i in {1..2000}; do /bin/sleep 0.1; done", "1")
+    until = time.monotonic() + 200
     while not any(line.startswith("genoscan") for line in logged(tmp_path)):
         assert time.monotonic() < until
         time.sleep(0.05)
     time.sleep(0.2)
     script.send_signal(signal.SIGTERM)
-    assert script.wait(timeout=20) == 143
+    assert script.wait(timeout=200) == 143
     assert logged(tmp_path)[-1] == "scontrol requeue 7"
 
 

@@ -76,7 +76,7 @@ def _fill_word(codes, masks, p, level, above):
     return rises, falls
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def _fill_words(codes, masks, p, level, above, rises, falls):
     """As `_fill_word` for longer units; ``rises`` and ``falls``, uint64[words], begin as zeros, end as its result."""
     one, shift = np.uint64(1), np.uint64(63)
@@ -120,7 +120,7 @@ def _fill_words(codes, masks, p, level, above, rises, falls):
         falls[words - 1] &= used
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def _trace(codes, unit, level, above, j):
     """`align`'s result: the way back from position ``j`` of the last row."""
     p = unit.shape[0]

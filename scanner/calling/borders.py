@@ -47,11 +47,11 @@ def repeat_borders(codes, unit, positions, confidence):
         log_odds(codes, unit, positions, min(max(rate, LEAST_ERRORS), MOST_ERRORS), odds)
         start, end = best_stretch(odds)
     middle = (start + end) // 2
-    before, behind = reach(odds[:middle][::-1], confidence), reach(odds[middle:], confidence)
+    before, behind = reach(odds[:middle][::-1].copy(), confidence), reach(odds[middle:], confidence)
     return max(start, middle - before - TOLERANCE), min(end, middle + behind + TOLERANCE)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def log_odds(codes, unit, positions, rate, out):
     """Fill ``out`` float64[n] with the bits of each base's columns, where columns are errors at this rate."""
     match, error = np.log2(4 * (1 - rate)), np.log2(4 * rate / 3)
@@ -68,7 +68,7 @@ def log_odds(codes, unit, positions, rate, out):
         last = j
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def best_stretch(odds):
     """(start, end) of the stretch with the highest sum; the whole, if none is positive."""
     best = total = 0.0
@@ -99,7 +99,7 @@ def reach(odds, confidence):
     return 0
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def deleted_before(last, j, size):
     """Positions of a unit of ``size`` bases between two that neighbours are aligned to; ``last`` is -1 for none."""
     if last < 0:
@@ -107,7 +107,7 @@ def deleted_before(last, j, size):
     return j - last - 1 if j > last else j - last - 1 + size
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def error_rate(codes, unit, positions, start, end):
     """Share of mismatches, insertions and deletions in the columns of the bases [start, end); one match and one error
     are added, so that a few bases without an error do not promise that there is none."""

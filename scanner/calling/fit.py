@@ -23,7 +23,7 @@ between adjacent copies; and the most common distance of adjacent copies in base
 by."""
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def fit_segment(codes, unit, first, last, confidence):
     """(start, end, unit uint8[p] in its smallest rotation, counts int64[COUNTS]) of one segment.
 
@@ -47,7 +47,7 @@ def fit_segment(codes, unit, first, last, confidence):
     return start, end, unit, counts
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def _fit_samples(codes, unit, first, last, confidence):
     """`fit_segment` of a long segment, from samples of it."""
     n = codes.shape[0]

@@ -12,7 +12,7 @@ def percent(part, whole):
     return (200 * part + whole) // (2 * whole) if whole else 0
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def composition(codes):
     """(int64[4] of bases A, C, G, T; entropy of their shares in hundredths of a bit)."""
     numbers = np.zeros(5, dtype=np.int64)
@@ -26,7 +26,7 @@ def composition(codes):
     return numbers[:4], int(100 * entropy + 0.5)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def adjacent_copies(codes, positions, size):
     """How adjacent copies agree: (distance, matches, mismatches, indels), in columns of the alignment.
 

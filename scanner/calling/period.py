@@ -28,7 +28,7 @@ def _ones(typingctx, word):
     return types.uint64(types.uint64), codegen
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def bit_planes(codes):
     """uint64[3, words]: low bits, high bits and which bases are known; one bit a base, zeros behind the end."""
     n = codes.shape[0]
@@ -73,7 +73,7 @@ def matches_at(planes, lag):
     return np.int64(single), np.int64(runs)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def lag_matches(planes, longest):
     """int32[longest + 1, 2]: what `matches_at` counts at every lag from 1 to ``longest``."""
     counts = np.zeros((longest + 1, 2), dtype=np.int32)
@@ -103,7 +103,7 @@ def lag_bits(matches, pairs):
     return 2.0 * pairs - cost
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def candidate_periods(counts, n):
     """Lags that may be the period, most promising first: int64[at most 2 * CANDIDATES].
 

@@ -180,8 +180,8 @@ def annotate_span(codes, starts, ends, rings, bounds, owners, words, holders, mi
             last = borders.shape[0] - 1
         for part in range(first, last):
             bases = sequence[borders[part] : borders[part + 1]]
-            outer = begins and part == first, stops and part == last - 1
-            start, end, unit, counts = fit_segment(bases, found[part], *outer, confidence)
+            opens, closes = begins and part == first, stops and part == last - 1
+            start, end, unit, counts = fit_segment(bases, found[part], opens, closes, confidence)
             if last - first == 1 and end - start < min_length:
                 continue
             bases = bases[start:end]
@@ -201,7 +201,7 @@ def annotate_span(codes, starts, ends, rings, bounds, owners, words, holders, mi
     return rows[:number], units[:size]
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def fill_row(row, codes, size, counts):
     """The columns of a segment, from its bases, the size of its unit and the counts of `fit_segment`."""
     numbers, entropy = composition(codes)

@@ -134,7 +134,7 @@ def ring_words(codes):
     return words[:size]
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def find_satellite(unit, rings, bounds, owners, words, holders):
     """Index into the names of the satellite that ``unit`` uint8[p] is, -1 for none. The rest is of `Satellites`."""
     p = unit.shape[0]

@@ -69,7 +69,7 @@ def worst_stretch(codes, unit, positions):
     return best_start, best_end, best
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def stretch_bits(size, weight, events):
     """About how many bits it takes to tell the worst stretch, of ``size`` bases, in an alignment with these events."""
     errors, columns = (size + weight) / 3, events.sum()
@@ -111,7 +111,7 @@ def border(codes, unit, other):
     return best
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def grown_together(codes, place, size, other_size):
     """Whether the copies before and behind ``place`` are neighbours in one array that drifted, not two arrays."""
     if abs(size - other_size) > 1 + size // 20 or size < 7 or place < size or place + size > codes.shape[0]:
@@ -120,7 +120,7 @@ def grown_together(codes, place, size, other_size):
     return events[0] >= MONOMER_IDENTITY * events.sum()
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def split_once(codes, unit, positions, events):
     """(first, last): the part of ``codes`` that is a repeat of its own; the whole, where nothing is to be split.
 
@@ -200,7 +200,7 @@ def split_window(codes):
     return borders[: size + 1], units[1:], saved[:size]
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def holds(codes, start, end, unit):
     """Whether the bases [start, end) agree with those one or two periods before, or about so, or else with the unit."""
     period = unit.shape[0]
@@ -219,7 +219,7 @@ def holds(codes, start, end, unit):
     return events[0] >= MONOMER_IDENTITY * events.sum()
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def split_long(codes):
     """(borders, units) of the segments of a call longer than WINDOW, as of `split_window`."""
     n = codes.shape[0]
@@ -252,7 +252,7 @@ def split_long(codes):
     return borders[: size + 1], units[1:]
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def outermost(codes, borders, units, min_length):
     """(first, last): the segments of a call without those at its ends that are no repeats, [first, last).
 
@@ -267,7 +267,7 @@ def outermost(codes, borders, units, min_length):
     return first, last
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def _stands_alone(codes, unit, min_length):
     if codes.shape[0] > WINDOW:
         return True

@@ -67,7 +67,7 @@ def primitive(unit):
     return unit
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def refine(codes, unit, rounds):
     """Align and vote until the unit stays as it is: (unit, positions, events), the latter as of `align`."""
     return improve(codes, unit, *align(codes, unit), rounds)
@@ -85,7 +85,7 @@ def improve(codes, unit, positions, events, rounds):
     return unit, positions, events
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def changed_unit(unit, j, shorter, base):
     """The unit without its base at ``j``, or with ``base`` behind it."""
     if shorter:
@@ -93,7 +93,7 @@ def changed_unit(unit, j, shorter, base):
     return np.concatenate((unit[: j + 1], np.full(1, base, dtype=np.uint8), unit[j + 1 :]))
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def polish(codes, unit, positions, events):
     """Try the lengths that many copies dispute, and keep what tells the sequence in fewer bits.
 
@@ -182,7 +182,7 @@ def same_ring(unit, other):
     return False
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def is_monomer(unit, longer):
     """Whether ``longer`` is a higher-order repeat of ``unit``: itself copies of it, beyond what happens by chance."""
     _, events = align(longer, unit)
@@ -210,7 +210,7 @@ def find_unit(codes):
     return improve(codes, unit, positions, events, ROUNDS)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def perfect(codes, period):
     """`find_unit` of a sequence without a mismatch at its period."""
     n = codes.shape[0]
@@ -224,7 +224,7 @@ def perfect(codes, period):
     return codes[:period].copy(), positions, events
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def try_periods(codes, periods):
     """The unit of the best of several periods, sorted: the shortest where one is the monomer of another.
 

@@ -12,7 +12,8 @@ import time
 from pathlib import Path
 
 import pytest
-from interrupted_scans import CPU, LIMIT, ended, wait_for
+from commands import LIMIT
+from interrupted_scans import CPU, ended_by, wait_for
 
 
 @pytest.fixture
@@ -31,10 +32,7 @@ def test_a_signal_while_a_genome_is_unpacked(place, long_in_opening, sent, ahead
     genomes = ["genome.fa", long_in_opening] if ahead else [long_in_opening]
     process = place.start("scan", *genomes, "-m", "slow.onnx", "--out-dir", "out", *CPU, "-t", "1")
     wait_for(lambda: any(path.stat().st_size > 1e6 for path in place.temporary.glob("*/letters")), process)
-    started = time.monotonic()
-    process.send_signal(sent)
-    result = ended(process)
-    assert time.monotonic() - started < 5
+    result = ended_by(process, sent)
     assert result.returncode == 128 + sent
     assert not list(place.temporary.iterdir())
     assert set(os.listdir(place.here / "out")) - {"genome.pieces"} == {"summary.tsv"}
@@ -55,10 +53,8 @@ def test_a_signal_while_nothing_comes_from_a_pipe(place, source):
         loaded = Path(f"/proc/{process.pid}/maps")
         wait_for(lambda: "onnxruntime" in loaded.read_text(), process)
         time.sleep(1.5)  # until the model is open and the genome is waited for
-        started = time.monotonic()
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGTERM)  # with the pipe open: it must not wait for more
         assert process.wait(LIMIT) == 143
-        assert time.monotonic() - started < 5
         assert process.stderr.read() == b"genoscan: ended by SIGTERM\n"
         process.stdin.close()
         process.stderr.close()
@@ -77,10 +73,7 @@ def test_a_signal_while_the_first_piece_waits_for_the_digest(place):
     partial = place.here / "x.bed.pieces" / "x.bed.partial"
     wait_for(partial.exists, process)
     time.sleep(0.5)
-    started = time.monotonic()
-    process.send_signal(signal.SIGTERM)
-    result = ended(process)
-    assert time.monotonic() - started < 5
+    result = ended_by(process, signal.SIGTERM)
     assert (result.returncode, result.stderr) == (143, "genoscan: ended by SIGTERM\n")
     assert place.made() == {"sparse.fa", "sparse.fa.fai"}
 
@@ -95,15 +88,15 @@ def test_a_signal_that_comes_where_exceptions_are_dropped(place, sent):
         "class Dropping:\n"
         "    def __del__(self):\n"
         f"        os.kill(os.getpid(), {int(sent)})\n"
-        "        time.sleep(0.5)\n"  # the handler runs here
+        "        time.sleep(5)\n"  # the handler runs here
         "        print('not reached')\n"
         "def scans(*_, **__):\n"
         "    Dropping()\n"
-        "    time.sleep(30)\n"
+        "    time.sleep(1000)\n"
         "batch.scan_samples = scans\n"
         "cli.main(['scan', 'small.fa', '-m', 'gc.onnx'])\n"
     )
-    options = {"cwd": place.here, "capture_output": True, "text": True, "timeout": 20}
+    options = {"cwd": place.here, "capture_output": True, "text": True, "timeout": LIMIT}
     done = subprocess.run([sys.executable, "-c", script], check=False, **options)
     said = "interrupted" if sent == signal.SIGINT else f"ended by {signal.Signals(sent).name}"
     assert (done.returncode, done.stdout, done.stderr) == (128 + sent, "", f"genoscan: {said}\n")
@@ -114,11 +107,11 @@ def test_ctrl_c_during_an_import_has_its_exit_code(place):
     script = (
         "from genoscan import cli\n"
         "from genoscan.scanner import batch\n"
-        "text = 'import os, time; os.kill(os.getpid(), 2); time.sleep(20)'\n"
+        "text = 'import os, time; os.kill(os.getpid(), 2); time.sleep(1000)'\n"
         "batch.scan_samples = lambda *_, **__: exec(text)\n"
         "cli.main(['scan', 'small.fa', '-m', 'gc.onnx'])\n"
     )
     (place.here / "imports.py").write_text(script)
-    options = {"cwd": place.here, "capture_output": True, "text": True, "timeout": 20}
+    options = {"cwd": place.here, "capture_output": True, "text": True, "timeout": LIMIT}
     done = subprocess.run([sys.executable, "-m", "imports"], check=False, **options)
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "genoscan: interrupted\n")

@@ -230,7 +230,7 @@ def test_a_killed_scan_goes_on_to_the_same_bytes(slow_place, monkeypatch):
     folder = slow_place / "x.bed.pieces"
     process = commands.start(*SLOW, "-t", "1", "--batch-size", "1", "-q")
     with process:
-        until = time.monotonic() + 60
+        until = time.monotonic() + commands.LIMIT
         while len(list(folder.glob("*.piece"))) < 3:
             assert process.poll() is None, process.stderr.read()
             assert time.monotonic() < until

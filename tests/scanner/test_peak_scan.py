@@ -151,7 +151,7 @@ def test_a_killed_scan_goes_on_to_the_same_bytes(place, tmp_path, monkeypatch):
     slow = ("scan", "long.fa", "-m", "peaks.onnx", "-o", "x.bed", "--device", "cpu", "--tile-size", "1024")
     folder = tmp_path / "x.bed.pieces"
     with commands.start(*slow, "-t", "1", "--batch-size", "1", "-q") as process:
-        until = time.monotonic() + 60
+        until = time.monotonic() + commands.LIMIT
         while len(list(folder.glob("*.piece"))) < 3:
             assert process.poll() is None, process.stderr.read()
             assert time.monotonic() < until

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -9,8 +10,17 @@ from genoscan.scanner.throughput import rate as rates
 from genoscan.scanner.throughput.rate import BURN_IN, best_rate, rate
 
 
-def test_a_rate_counts_the_calls_of_all_threads():
-    assert 100 < rate(lambda _: time.sleep(0.01), 2, 0.2) < 201
+def test_a_rate_counts_the_calls_of_all_threads(monkeypatch):
+    clock = threading.local()
+
+    def now():
+        return getattr(clock, "seconds", 0.0)
+
+    def work(_):
+        clock.seconds = now() + 0.25
+
+    monkeypatch.setattr(rates, "time", SimpleNamespace(perf_counter=now))
+    assert rate(work, 2, 10.0) == 8.0
 
 
 def test_every_thread_burns_in_and_counts_only_what_follows():

@@ -251,7 +251,7 @@ def test_a_signal_saves_at_the_next_step(tmp_path, table):
     while "epoch 2/" not in process.stderr.readline():
         pass
     process.send_signal(signal.SIGTERM)
-    rest = process.communicate(timeout=60)[1]
+    rest = process.communicate(timeout=200)[1]
     assert process.returncode == 143
     assert "stopped; the same command goes on from there" in rest
     assert json.loads((tmp_path / "run" / "run.json").read_text())["finished"] is False
