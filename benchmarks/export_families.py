@@ -167,7 +167,7 @@ def main() -> None:
         if run.returncode:
             print(f"{name}: failed with exit code {run.returncode}", file=sys.stderr)
             continue
-        result["families"][name] = json.loads(run.stdout.splitlines()[-1])
+        result["families"][name] = {"date": result["date"], **json.loads(run.stdout.splitlines()[-1])}
         arguments.out.write_text(json.dumps(result, indent=2) + "\n")
         print(name, json.dumps(result["families"][name]))
 

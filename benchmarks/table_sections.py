@@ -198,11 +198,17 @@ _WAYS = {"loop": "loop around the checkpoint", "torch": "PyTorch, best of severa
 def families(result: dict) -> str:
     rows = [
         [name, f"{one['parameters'] / 1e6:.0f} M", one["window"], *map(number, one["windows_per_second"].values()),
-         f"{one['parity']['real_largest']:.1e}", f"{one['export_seconds']:.0f} s"]
+         f"{one['parity']['real_largest']:.1e}", f"{one['export_seconds']:.0f} s",
+         f"{one['export_peak_bytes'] / 1e9:.1f} GB", one["date"]]
         for name, one in result["families"].items()
     ]  # fmt: skip
-    head = ["family", "parameters", "bases", "PyTorch, windows/s", "ONNX, windows/s", "largest difference", "export"]
-    return "### Exports: families at their published size\n\nOne thread, random weights, fp32.\n\n" + table(head, rows)
+    head = ["family", "parameters", "bases", "PyTorch, windows/s", "ONNX, windows/s", "largest difference", "export",
+            "its memory", "measured"]  # fmt: skip
+    return (
+        "### Exports: families at their published size\n\n"
+        "One thread, random weights, fp32. Speeds of a family were measured in one run, those of different days on "
+        "different machines.\n\n" + table(head, rows)
+    )
 
 
 def plant(result: dict) -> str:
