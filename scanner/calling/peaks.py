@@ -101,129 +101,117 @@ def _touch(rows: np.ndarray) -> np.ndarray:
 class PeakCaller:
     """Turns bins that arrive tile by tile, in genome order, into peaks in genome order.
 
-    Called as `intervals.Caller`.
+    Called as `intervals.Caller`. Held are the bins of the unfinished peak of each channel, and peaks that wait for such
+    a one to keep the order.
     """
 
     def __init__(self, thresholds: Thresholds, card: ModelCard):
         names, start = card.output.names, card.calling.start_output
-        self.thresholds, self.outputs = thresholds, len(names)
-        self.start_output = None if start is None else names.index(start)
-        self._open: dict[int, _Stretch] = {}
-        self._waiting: list[np.void] = []
+        self.thresholds = thresholds
+        self._start_field = "score" if start is None else f"output_{names.index(start)}"
+        self._open = np.empty(0, bin_dtype(len(names)))
+        self._before = np.empty(0, dtype=np.int64)
+        self._waiting = np.empty(0, peak_dtype(len(names)))
 
     def add(self, bins: np.ndarray, contig: int, position: int) -> np.ndarray:
-        order = np.lexsort([bins["start"], bins["channel"], bins["contig"]])
-        rows = bins[order]
-        for part in np.split(rows, np.flatnonzero(~_touch(rows)) + 1) if len(rows) else []:
-            channel = int(part["channel"][0])
-            stretch = self._open.get(channel)
-            if stretch is None or not stretch.goes_on(part):
-                self._close(channel)
-                self._open[channel] = stretch = _Stretch(self)
-            self._waiting += stretch.add(part)
-        for channel in [one for one, stretch in self._open.items() if stretch.place < (contig, position)]:
-            self._close(channel)
-        return self._settled()
+        rows, befores, firsts = self._stretches(bins)
+        last = np.append(firsts, len(rows))[1:] - 1
+        contigs, ends = rows["contig"][last], rows["end"][last]
+        return self._found(rows, befores, firsts, (contigs > contig) | ((contigs == contig) & (ends >= position)))
 
     def finish(self) -> np.ndarray:
-        for channel in list(self._open):
-            self._close(channel)
-        return self._settled()
+        rows, befores, firsts = self._stretches(self._open[:0])
+        return self._found(rows, befores, firsts, np.zeros(len(firsts), dtype=bool))
 
-    def _close(self, channel: int) -> None:
-        stretch = self._open.pop(channel, None)
-        if stretch is not None:
-            self._waiting += stretch.finish()
+    def _stretches(self, bins: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The held bins and the next ones by stretch; how low it is before each stretch; where each begins."""
+        rows = np.concatenate([self._open, bins])
+        befores = np.concatenate([self._before, np.full(len(bins), self.thresholds.extend)])
+        order = np.lexsort([rows["start"], rows["channel"], rows["contig"]])
+        rows = rows[order]
+        firsts = np.flatnonzero(np.concatenate(([True], ~_touch(rows)))) if len(rows) else np.empty(0, dtype=np.int64)
+        return rows, befores[order][firsts], firsts
 
-    def _settled(self) -> np.ndarray:
-        """Peaks that no open stretch can come before."""
-        dtype = peak_dtype(self.outputs)
-        found = in_genome_order(np.array(self._waiting, dtype)) if self._waiting else np.empty(0, dtype)
-        if not self._open:
-            self._waiting = []
-            return found
-        earliest = min(stretch.first for stretch in self._open.values())
-        settled = (found["contig"] < earliest[0]) | ((found["contig"] == earliest[0]) & (found["start"] < earliest[1]))
-        self._waiting = list(found[~settled])
+    def _found(self, rows: np.ndarray, befores: np.ndarray, firsts: np.ndarray, unfinished: np.ndarray) -> np.ndarray:
+        """Peaks that nothing to come can change or precede. The last peak of ``unfinished`` stretches is held."""
+        starts = np.append(firsts, len(rows))
+        scores, told, lowest = rows["score"], rows[self._start_field], self.thresholds.extend
+        rise = self.thresholds.prominence
+        parts = fill(_PART, lambda out: _find_parts(scores, told, starts, befores, unfinished, lowest, rise, out))
+        held = parts[parts["held"]]
+        sizes = held["end"] - held["first"]
+        self._before = np.repeat(held["before"], sizes)
+        self._open = rows[np.repeat(held["end"] - np.cumsum(sizes), sizes) + np.arange(sizes.sum())]
+        found = in_genome_order(np.concatenate([self._waiting, self._peaks(rows, parts[~parts["held"]])]))
+        settled = np.ones(len(found), dtype=bool)
+        if len(self._open):
+            first = in_genome_order(self._open)[0]
+            same = found["contig"] == first["contig"]
+            settled = (found["contig"] < first["contig"]) | (same & (found["start"] < first["start"]))
+        self._waiting = found[~settled]
         return found[settled]
 
+    def _peaks(self, rows: np.ndarray, parts: np.ndarray) -> np.ndarray:
+        """The `peak_dtype` rows of those parts of stretches that are calls."""
+        peaks = np.zeros(len(parts), self._waiting.dtype)
+        first, top, thick = rows[parts["first"]], rows[parts["top"]], rows[parts["thick"]]
+        peaks["contig"], peaks["channel"], peaks["start"] = first["contig"], first["channel"], first["start"]
+        peaks["end"] = rows["end"][parts["end"] - 1]
+        peaks["total"] = peaks["peak"] = top["score"]
+        peaks["scored"] = 1
+        peaks["prominence"] = top["score"] - np.maximum(parts["before"], parts["after"])
+        peaks["summit"], peaks["summit_end"] = top["start"], top["end"]
+        peaks["thick_start"], peaks["thick_end"] = thick["start"], thick["end"]
+        for field in rows.dtype.names[len(_BIN_FIELDS) :]:
+            peaks[field] = top[field]
+        thresholds = self.thresholds
+        is_call = (peaks["peak"] >= thresholds.call) & (peaks["prominence"] >= thresholds.prominence)
+        return peaks[is_call & (peaks["end"] - peaks["start"] >= thresholds.min_length)]
 
-class _Stretch:
-    """The bins of one channel that touch, as far as they have come: those of the unfinished peak.
 
-    The summit is the highest bin so far; once scores have fallen by the prominence below it, the lowest bin after it is
-    kept, and once they have risen by the prominence above that, the peak is cut there. The first of equals counts.
-    """
-
-    def __init__(self, caller: PeakCaller):
-        self.caller = caller
-        self._rows = np.empty(0, bin_dtype(caller.outputs))
-        self._before = caller.thresholds.extend
-
-    @property
-    def first(self) -> tuple[int, int]:
-        """Contig and start of the unfinished peak."""
-        return int(self._rows["contig"][0]), int(self._rows["start"][0])
-
-    @property
-    def place(self) -> tuple[int, int]:
-        """Contig and position where the stretch ends so far."""
-        return int(self._rows["contig"][-1]), int(self._rows["end"][-1])
-
-    def goes_on(self, rows: np.ndarray) -> bool:
-        return self.place == (int(rows["contig"][0]), int(rows["start"][0]))
-
-    def add(self, rows: np.ndarray) -> list[np.void]:
-        """Peaks that the next bins complete."""
-        self._rows = np.concatenate([self._rows, rows])
-        cuts = _cuts(self._rows["score"], self.caller.thresholds.prominence)
-        peaks = []
-        for part, following in zip(np.split(self._rows, cuts)[:-1], cuts.tolist(), strict=True):
-            after = int(self._rows["score"][following])
-            peaks += self._peak(part, after)
-            self._before = after
-        self._rows = self._rows[cuts[-1] :] if len(cuts) else self._rows
-        return peaks
-
-    def finish(self) -> list[np.void]:
-        return self._peak(self._rows, self.caller.thresholds.extend)
-
-    def _peak(self, rows: np.ndarray, after: int) -> list[np.void]:
-        """The peak of these bins, between low bins that score ``_before`` and ``after``; none if it is no call."""
-        thresholds = self.caller.thresholds
-        top = int(rows["score"].argmax())
-        height, start, end = int(rows["score"][top]), int(rows["start"][0]), int(rows["end"][-1])
-        prominence = height - max(self._before, after)
-        if height < thresholds.call or end - start < thresholds.min_length or prominence < thresholds.prominence:
-            return []
-        thick = top
-        if self.caller.start_output is not None:
-            thick = int(rows[f"output_{self.caller.start_output}"].argmax())
-        peak = np.zeros(1, peak_dtype(self.caller.outputs))[0]
-        peak["contig"], peak["channel"], peak["start"], peak["end"] = rows["contig"][0], rows["channel"][0], start, end
-        peak["total"], peak["scored"], peak["peak"], peak["prominence"] = height, 1, height, prominence
-        peak["summit"], peak["summit_end"] = rows["start"][top], rows["end"][top]
-        peak["thick_start"], peak["thick_end"] = rows["start"][thick], rows["end"][thick]
-        for number in range(self.caller.outputs):
-            peak[f"output_{number}"] = rows[f"output_{number}"][top]
-        return [peak]
+_PART = np.dtype([*((name, "i8") for name in ("first", "end", "top", "thick", "before", "after")), ("held", "?")])
+"""A part of a stretch, rows [first, end) of its bins: the row of its summit, and of where it starts; how low it is
+beside it; whether it may go on."""
 
 
 @njit(nogil=True, cache=True)
-def _cuts(scores, prominence):
-    """Where a stretch that begins with an unfinished peak is cut: at the lowest bins between peaks, ascending."""
-    cuts = [0]
-    high, low, place, falling = scores[0], scores[0], 0, False
-    for i in range(1, scores.shape[0]):
-        score = scores[i]
-        if not falling:
-            if score > high:
-                high = score
-            elif high - score >= prominence:
-                falling, low, place = True, score, i
-        elif score < low:
-            low, place = score, i
-        elif score - low >= prominence:
-            cuts.append(place)
-            falling, high = False, score
-    return np.array(cuts[1:], dtype=np.int64)
+def _find_parts(scores, told, starts, befores, unfinished, lowest, rise, out):
+    """Cut stretches at the lowest bins between peaks; the number of parts.
+
+    The summit is the highest bin so far; once scores have fallen by ``rise`` below it, the lowest bin after it is
+    kept, and once they have risen by as much above that, the stretch is cut there. The first of equals counts. What
+    begins at such a cut is cut on as if all that is before it were there.
+    """
+    count = 0
+    for stretch in range(len(befores)):
+        first, end, before = starts[stretch], starts[stretch + 1], befores[stretch]
+        high = low = scores[first]
+        place, falling = first, False
+        for i in range(first + 1, end):
+            score = scores[i]
+            if not falling:
+                if score > high:
+                    high = score
+                elif high - score >= rise:
+                    falling, low, place = True, score, i
+            elif score < low:
+                low, place = score, i
+            elif score - low >= rise:
+                _put_part(scores, told, first, place, before, low, False, out, count)
+                count += 1
+                first, before, falling, high = place, np.int64(low), False, score
+        _put_part(scores, told, first, end, before, lowest, unfinished[stretch], out, count)
+        count += 1
+    return count
+
+
+@njit(nogil=True, cache=True)
+def _put_part(scores, told, first, end, before, after, held, out, place):
+    if place < len(out):
+        part = out[place]
+        part.first, part.end, part.before, part.after, part.held = first, end, before, after, held
+        top = thick = first
+        for i in range(first + 1, end):
+            top = i if scores[i] > scores[top] else top
+            thick = i if told[i] > told[thick] else thick
+        part.top, part.thick = top, thick
