@@ -29,9 +29,12 @@ Value = str | int | float
 
 
 class Call(NamedTuple):
-    """One line of a track: bases [start, end) of a contig, 0-based half-open; mean and highest score of the call that
-    it is, or is a part of, in the model's units; what the model's annotation says of it, by the names of the columns
-    (nothing where there is none)."""
+    """One line of a track.
+
+    - start, end: bases [start, end) of the contig, 0-based half-open
+    - score, peak: mean and highest score of the call that the line is, or is a part of, in the model's units
+    - columns: what the model's annotation says of it, by the names of the track's columns; empty where there is none
+    """
 
     chrom: str
     start: int
@@ -54,8 +57,8 @@ def scan(
 ) -> Calls:
     """Calls of a bundled model's name or an .onnx on a FASTA file, in genome order, as they are found.
 
-    ``regions`` as on the command line; ``options`` are those of `ScanOptions` (tile_size, threshold, min_length,
-    satellites).
+    ``regions`` and ``device`` as on the command line; ``threads``: all that the process may use, if None; ``options``:
+    tile_size, threshold, min_length and satellites of `ScanOptions`. Raises `GenoscanError`.
 
     >>> for call in genoscan.scan("genome.fa", model="repeats"):  # doctest: +SKIP
     ...     print(call.chrom, call.start, call.end, call.score, call.columns["period"])
@@ -116,8 +119,10 @@ def scan_arrays(
     """As `scan`, many calls at a time: arrays of one length by the names of the columns; empty ones if
     there are no calls.
 
-    start, end: int64; score, peak: float64; chrom, name, strand: object (texts); then the annotation's columns: int64,
-    float64 where the track has decimals, and object for the unit.
+    - chrom, name, strand: object (texts)
+    - start, end: int64
+    - score, peak: float64
+    - the annotation's columns: int64, float64 where the track has decimals, and object for the unit
     """
     settings = ScanOptions(**options)
     if settings.format != "bed":
