@@ -1,6 +1,7 @@
 # make demo   one command from a bare clone to a scanned genome (installs what scanning needs)
 # make test   installs what the tests need and runs them all, most of them two at a time
 # make lint   ruff, as CI runs it
+# make docs   the documents as a site, build/site/index.html; what sphinx warns of is an error
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -9,7 +10,7 @@ BIN := $(VENV)/bin
 # Tests that measure times, kill processes or start Ray have the machine to themselves.
 ALONE := $(addprefix tests/,interruptions test_chaos.py test_cli.py scanner/throughput/test_rate.py $(addprefix scanner/test_,actors.py cluster.py temporary.py workers.py))
 
-.PHONY: demo test lint clean
+.PHONY: demo docs test lint clean
 
 demo: $(VENV)/installed-base
 	$(BIN)/genoscan demo --out-dir demo
@@ -22,6 +23,9 @@ lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
+docs: $(VENV)/installed-docs
+	$(BIN)/sphinx-build -q -W --keep-going -c docs -d build/doctrees . build/site
+
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "genoscan needs Python 3.11 or newer")'
 	$(PYTHON) -m venv $(VENV)
@@ -32,6 +36,10 @@ $(VENV)/installed-base: pyproject.toml | $(BIN)/python
 
 $(VENV)/installed-dev: pyproject.toml constraints.txt | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	touch $@ $(VENV)/installed-base $(VENV)/installed-docs
+
+$(VENV)/installed-docs: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
 	touch $@ $(VENV)/installed-base
 
 clean:

@@ -325,6 +325,7 @@ class ModelCard(_Part):
         require(bool(self.assembly) or not self.markers, "assembly", "must name the genome that markers are of")
 
     def to_json(self) -> str:
+        """The text that stands in the metadata of an .onnx under ``genoscan``."""
         return self.model_dump_json()
 
 

@@ -21,8 +21,14 @@ LEAST_CONFIDENCE, MOST_CONFIDENCE = 0.5, 0.99
 
 @dataclass(frozen=True)
 class ScanOptions:
-    """How to scan. None stands for the model's own default. tile_size: bases in a unit of work; satellites: a FASTA of
-    units that annotated calls are named by, beside the bundled ones."""
+    """How to scan; None stands for the model's own default.
+
+    - tile_size: bases in a unit of work
+    - threshold: lowest score of a call, in the model's units
+    - min_length: shortest call in bases
+    - format: one of `scanner.writing.formats.FORMATS`
+    - satellites: a FASTA of units that annotated calls are named by, beside the bundled ones
+    """
 
     tile_size: int = DEFAULT_TILE
     threshold: float | None = None

@@ -29,9 +29,12 @@ Value = str | int | float
 
 
 class Call(NamedTuple):
-    """One line of a track: bases [start, end) of a contig, 0-based half-open; mean and highest score of the call that
-    it is, or is a part of, in the model's units; what the model's annotation says of it, by the names of the columns
-    (nothing where there is none)."""
+    """One line of a track.
+
+    - start, end: bases [start, end) of the contig, 0-based half-open
+    - score, peak: mean and highest score of the call that the line is, or is a part of, in the model's units
+    - columns: what the model's annotation says of it, by the names of the track's columns; empty where there is none
+    """
 
     chrom: str
     start: int
@@ -124,8 +127,10 @@ def scan_arrays(
     """As `scan`, many calls at a time: arrays of one length by the names of the columns; empty ones if
     there are no calls.
 
-    start, end: int64; score, peak: float64; chrom, name, strand: object (texts); then the annotation's columns: int64,
-    float64 where the track has decimals, and object for the unit.
+    - chrom, name, strand: object (texts)
+    - start, end: int64
+    - score, peak: float64
+    - the annotation's columns: int64, float64 where the track has decimals, and object for the unit
     """
     options = ScanOptions(tile_size, threshold, min_length, satellites=satellites)
     return _scan(genome, model, regions, options, device, threads)

@@ -33,8 +33,13 @@ from .writing.tissues import tissue_lines
 
 @dataclass(frozen=True)
 class TissueOptions:
-    """How to call tissues; None stands for the card's own. threshold: least share of a called tissue; min_share: of
-    those listed beside it; min_evidence: least evidence of all these, log10; min_reads: fewest reads of a region."""
+    """How to call tissues; None stands for the card's own.
+
+    - threshold: least share of a called tissue, 0 to 1
+    - min_share: least share of those listed beside it
+    - min_evidence: least evidence of all these, log10
+    - min_reads: fewest reads of a region
+    """
 
     threshold: float | None = None
     min_share: float | None = None
@@ -64,9 +69,16 @@ class TissueOptions:
 
 @dataclass
 class TissueCounts:
-    """What a scan came to. bases: of the markers, or of where reads were looked for. reads, cpgs: used, and CpGs that
-    these tell of (long reads count once for each window); off_markers: reads that tell of CpGs, none of them in a
-    marker; regions: those with reads; calls: lines of the track; seconds: wall time."""
+    """What a scan came to.
+
+    - bases: of the markers, or of where reads were looked for
+    - reads, cpgs: used, and CpGs that these tell of (long reads count once for each window)
+    - windows: those that the model read, alike ones once
+    - off_markers: reads that tell of CpGs, none of them in a marker
+    - regions: those with reads
+    - calls, called_bases: lines of the track, and the bases in them
+    - seconds: wall time
+    """
 
     bases: int = 0
     reads: int = 0

@@ -1,6 +1,7 @@
 """What all tests share."""
 
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -30,3 +31,17 @@ def working_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("TMPDIR", str(temporary))
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     return here
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Chromium, of playwright's own or on the PATH."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    installed = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    with playwright.sync_playwright() as tool:
+        try:
+            started = tool.chromium.launch(executable_path=installed, args=["--no-sandbox"])
+        except playwright.Error:
+            pytest.skip("there is no chromium")
+        yield started
+        started.close()

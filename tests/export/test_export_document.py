@@ -1,7 +1,5 @@
 """The worked examples of docs/export.md, run as they stand on small checkpoints of the names that they use."""
 
-import re
-import shlex
 from pathlib import Path
 
 import checkpoints
@@ -9,15 +7,17 @@ import numpy as np
 import pytest
 import torch
 from checkpoints import bases
+from command_lines import parse
 from commands import invoke
+from documents import ROOT, console_lines, fenced, pipeline
 from peft import LoraConfig, TaskType, get_peft_model
 from torch import nn
 
 import genoscan
 
-TEXT = (Path(__file__).parents[2] / "docs" / "export.md").read_text(encoding="utf-8")
-SNIPPETS = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
-COMMANDS = [shlex.split(line) for line in re.findall(r"^\$ (genoscan .*)$", TEXT, re.MULTILINE)]
+DOCUMENT = ROOT / "docs" / "export.md"
+SNIPPETS = fenced(DOCUMENT, "python")
+COMMANDS = [one.words for line in console_lines(DOCUMENT) for one in pipeline(line) if one.words[0] == "genoscan"]
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")  # peft asks
 TISSUES = {number: f"tissue {number}" for number in range(37)} | {37: "liver", 38: "lung"}
 SPLICING = {0: "none", 1: "donor", 2: "acceptor"}
@@ -48,9 +48,7 @@ def weights(module):
 
 
 def cnn():
-    (snippet,) = (
-        body for body in re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL) if body.startswith("# my_nets.py")
-    )
+    (snippet,) = (body for body in SNIPPETS if body.startswith("# my_nets.py"))
     Path("my_nets.py").write_text(snippet)
     names = {}
     exec(snippet, names)
@@ -94,6 +92,7 @@ def folder(tmp_path_factory):
 def test_examples_run(words, folder, monkeypatch):
     monkeypatch.chdir(folder)
     if "tensorrt" in words:
+        parse(words[1:])
         pytest.skip("needs TensorRT")
     if words[1] == "export" and not Path(words[2]).exists():
         MAKERS[words[2]](folder / words[2])

@@ -2,7 +2,6 @@
 
 import math
 import re
-import shutil
 from html.parser import HTMLParser
 
 import commands
@@ -202,20 +201,6 @@ def test_long_names_are_cut_to_what_tells_them_apart():
 def test_bases_as_text(value, text):
     assert bases(value) == text
     assert [short(one) for one in (0.5, 950, 1200, 3.4e6)] == ["0.5", "950", "1.2k", "3.4M"]
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """Chromium, of playwright's own or on the PATH."""
-    playwright = pytest.importorskip("playwright.sync_api")
-    installed = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    with playwright.sync_playwright() as tool:
-        try:
-            started = tool.chromium.launch(executable_path=installed, args=["--no-sandbox"])
-        except playwright.Error:
-            pytest.skip("there is no chromium")
-        yield started
-        started.close()
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (1280, "dark"), (390, "light"), (320, "dark")])

@@ -1,6 +1,6 @@
 """The networks that learn from labelled sequences, all seen alike: what they read, their layers, their head.
 
-A network of our own is an entry of `NETWORKS`: its settings, and a function that builds it. It has ``blocks``, an
+A network of our own is a member of `NetSettings`, its settings, which build it. It has ``blocks``, an
 `nn.ModuleList` whose members give (batch, width, places) and count as layers, and ``head``, the last linear layer.
 """
 

@@ -44,8 +44,12 @@ class Learner(nn.Module):
 
 
 def loss_of(losses: Losses, net: ReadNet, weights: Tensor, markers: int) -> Callable[[Tensor, Tensor], Tensor]:
-    """Cross-entropy to the posteriors, classes weighing ``weights`` (classes,), and what the recipe adds to it."""
+    """Cross-entropy to the posteriors, classes weighing ``weights`` (classes,), and what the recipe adds to it.
+
+    ``markers``: as many as reads know; 0 for reads of which only the posterior is known, and then nothing is added.
+    """
     classes = len(weights)
+    losses = losses if markers else Losses()
     columns, kinds = label_columns(classes), net.mixtures if net.mixtures > 1 else 0
 
     def loss(outputs: Tensor, labels: Tensor) -> Tensor:

@@ -133,8 +133,9 @@ def test_shards(tmp_path, atlas):
     np.testing.assert_allclose(shards.splits["training"].posterior[rows], reads.posterior[rows], rtol=1e-6)
     np.testing.assert_array_equal(shards.splits["training"].classes[rows], reads.classes[rows])
     assert len(shards.splits["test"].classes) == 10
-    recipe = load_tissue_recipe(
-        methylomes.tiny_recipe(tmp_path), [f"inputs.shards={out}", "data.window=150", "net.patch=5", "net.kernel=5"]
+    recipe = load_tissue_recipe(  # its further losses are of what shards do not tell
+        methylomes.tiny_recipe(tmp_path, LOSSES),
+        [f"inputs.shards={out}", "data.window=150", "net.patch=5", "net.kernel=5"],
     )
     assert train_tissue(recipe, tmp_path / "run", "cpu", 1, log=quiet)
     assert epochs(tmp_path / "run")[-1]["step"] == 2 * 8
