@@ -102,6 +102,8 @@ COMMON: dict[str, Maker] = {
     "ecoli.fa": genome(**{"U00096.2": known_from(360_000, 8000)}),
     "samples.tsv": sheet,
     "my.onnx": gc_model,
+    "my.fp32.onnx": gc_model,
+    "my.int8.onnx": gc_model,
     "gc.onnx": gc_model,
     "targets.bed": lambda path: path.write_text("chr1\t100\t900\n"),
     "my_satellites.fa": lambda path: path.write_text(">mine\nACGTTGCAACGT\n"),

@@ -27,11 +27,14 @@ NOT_RUN = {
     r"benchmarks/memory\.py": "half an hour: scans of a gigabase, some on Ray",
     r"benchmarks/repeats_(speed|accuracy)\.py": "minutes at least; tests/test_repeat_benchmarks.py runs their parts",
     r"export runs/(ecoli|plant|repeats)": "seconds each; in tests/export/test_promoter_export.py and test_export.py",
+    r"benchmarks/tables\.py": "writes into the documents; tests/test_benchmark_tables.py makes the same tables",
+    r"bench .*-m tissue": "a process for each setting of four models; the sweep of bench.md is run",
     r"train compare": "a process with PyTorch for each of three ways: tests/training/supervised/test_compare.py",
 }
 SMALLER = {
     r"benchmarks/repeats_units\.py": "--arrays 12 --no-trf",
     r"genoscan bench": "--seconds 0.1",
+    r"genoscan bench .*--sweep": "--threads 1 --batch-size 4",
     r"genoscan explain": "--flank 10",
     r"genoscan evaluate": "--count 40",
     r"genoscan export": "--compared 2",
