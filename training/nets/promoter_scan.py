@@ -37,8 +37,7 @@ class PromoterScan(nn.Module):
     @property
     def context(self) -> int:
         """Bases on either side that a bin's scores may depend on, in whole bins."""
-        beside = 0 if self.knows_boxes else self.net.reach
-        reach = max(self.start, self.net.window - self.start) + self.smoothed // 2 + beside
+        reach = max(self.start, self.net.window - self.start) + self.smoothed // 2
         return -(-reach // self.net.step) * self.net.step
 
     def forward(self, bases: Tensor) -> Tensor:

@@ -108,13 +108,19 @@ class CorePromoterSettings(Part):
     window: int = Field(default=170, ge=BIN, multiple_of=BIN)
     start: int = Field(default=165, ge=0)
     smoothed: int = Field(default=10, ge=1)
-    members: int = Field(default=1, ge=1)
-    width: int = Field(default=64, ge=1)
-    stem: int = Field(default=11, ge=1)
-    kernel: int = Field(default=5, ge=1)
-    dilations: tuple[int, ...] = Field(default=(1, 2, 4), min_length=1)
+    width: int = Field(default=64, ge=2)
+    stem: int = Field(default=BIN + 1, ge=1)
+    layers: int = Field(default=2, ge=0)
     hidden: int = Field(default=64, ge=1)
     dropout: float = Field(default=0.2, ge=0, lt=1)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> CorePromoterSettings:
+        if self.stem % BIN != 1:
+            raise ValueError(f"stem: must be one more than a multiple of {BIN}")
+        if self.window - self.stem + 1 <= 2 * BIN * self.layers:
+            raise ValueError("layers: the window has too few bins for so many of them")
+        return self
 
     def build(self, outputs: int) -> nn.Module:
         return CorePromoterNet(outputs, **self.model_dump(exclude={"kind", "checkpoint", "start", "smoothed"}))

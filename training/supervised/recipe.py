@@ -144,6 +144,21 @@ class Scratch(Part):
     way: Literal["scratch"]
 
 
+class Distilled(Part):
+    """Teachers are trained from random weights, each from a seed of its own; then the network, from random weights too,
+    learns what they say on average (Hinton et al. 2015, https://arxiv.org/abs/1503.02531). For regressions.
+
+    teachers: how many; epochs: of each. weight: of what they say against a value that was measured. mutation: largest
+    share of bases that half of the network's examples have substituted; of these it learns what the teachers say.
+    """
+
+    way: Literal["distilled"]
+    teachers: int = Field(default=4, ge=1)
+    epochs: int = Field(default=10, gt=0)
+    weight: float = Field(default=0.7, ge=0, le=1)
+    mutation: float = Field(default=0.1, ge=0, le=1)
+
+
 class Lora(Part):
     """Low-rank adapters (Hu et al. 2021, https://arxiv.org/abs/2106.09685) beside frozen weights; the head is trained.
 
@@ -171,7 +186,7 @@ class Probe(Part):
     penalties: tuple[float, ...] = Field(default=(0.01, 0.1, 1.0, 10.0, 100.0, 1000.0), min_length=1)
 
 
-Adapt = Annotated[Full | Scratch | Lora | Frozen | Probe, Field(discriminator="way")]
+Adapt = Annotated[Full | Scratch | Distilled | Lora | Frozen | Probe, Field(discriminator="way")]
 
 
 class Fit(Part):
@@ -246,6 +261,8 @@ class SequenceRecipe(Part):
     def _consistent(self) -> SequenceRecipe:
         if self.adapt.way == "full" and not getattr(self.net, "checkpoint", ""):
             raise ValueError("adapt.way: 'full' goes on from net.checkpoint, which is not said: say 'scratch'")
+        if self.adapt.way == "distilled" and self.task.kind != "regression":
+            raise ValueError("adapt.way: 'distilled' is for regressions")
         window = self.card.window or self.data.window
         if window is None:
             raise ValueError("card.window: say how many bases a scan's windows have, or give data.window")

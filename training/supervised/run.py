@@ -21,18 +21,19 @@ from ..measures.bootstrap import Interval, with_intervals
 from ..pretrained.quiet import quiet_transformers
 from ..whole_files import whole_folder, write_whole
 from .card import sequence_card
+from .distilling import Mutated, collate_taught, teacher_recipes
 from .examples import Encoding, Examples
 from .load import BEST, CARD, TOKENS, load_trained, predict
-from .networks import Network, build_network, save_network
+from .networks import Network, build_network, restore_network, save_network
 from .prepare import input_digests, prepare
 from .probe import LayerProbe, embed, plot_layers, probe_layers, save_probe
-from .recipe import Probe, Scratch, SequenceRecipe, load_sequence_recipe
+from .recipe import Distilled, Probe, Scratch, SequenceRecipe, load_sequence_recipe
 from .session import run_session
 from .tasks import Scale, fold_scale, loss_of, measures_of, predictions, scale_of
 from .trainer import Job, Stopped, Watch, run_job
 from .ways import adapt, linear_head, trainable
 
-DATA, MEASURES, PREDICTIONS, PROBING = "data", "measures.json", "predictions.tsv.gz", "probing"
+DATA, MEASURES, PREDICTIONS, PROBING, TEACHERS = "data", "measures.json", "predictions.tsv.gz", "probing", "teachers"
 _SHOWN = ("pearson", "mean/pearson", "spearman", "r2_determination", "accuracy", "mcc", "auroc")
 
 
@@ -81,8 +82,25 @@ def _train(
 ) -> bool:  # fmt: skip
     """Whether the run is finished."""
     sequences = prepare(recipe, out / DATA, digests, log)
+    fit = partial(_fit, sequences=sequences, log=log, place=place, watch=watch)
+    teachers: list[nn.Module] = []
+    for number, taught in enumerate(teacher_recipes(recipe), 1):
+        folder = out / TEACHERS / str(number)
+        folder.mkdir(parents=True, exist_ok=True)
+        log(f"teacher {number}:")
+        if not fit(taught, folder, wandb=False):
+            return False
+        teachers.append(restore_network(recipe.net, len(recipe.task.outputs), folder / BEST).to(place))
+    return fit(recipe, out, wandb=wandb, teachers=teachers)
+
+
+def _fit(
+    recipe: SequenceRecipe, out: Path, sequences: Sequences, wandb: bool, log: Callable[[str], None],
+    place: torch.device, watch: Watch, teachers: Sequence[nn.Module] = (),
+) -> bool:  # fmt: skip
+    """Train one network into ``out``, by what teachers say where there are some; whether it is finished."""
     set_seed(recipe.seed)
-    fresh = isinstance(recipe.adapt, Scratch)
+    fresh = isinstance(recipe.adapt, Scratch | Distilled)
     network = build_network(recipe.net, recipe.task.outputs, recipe.task.kind == "regression", fresh)
     card = sequence_card(recipe, network.spec)
     encoding = Encoding(card, network.tokens, network.pad, network.longest)
@@ -93,14 +111,19 @@ def _train(
         return True
     adapted = adapt(network, recipe.adapt)
     _write_parameters(out, adapted.predictor)
+    examples, taught = Examples(sequences, sequences.rows("train"), recipe.data, recipe.seed, training=True), None
+    if teachers:
+        examples = Mutated(examples, recipe.adapt.mutation)
+        taught = partial(collate_taught, encoding.collate, teachers, network.tokens, recipe.adapt.weight, place)
     job = Job(
         out=out,
         fit=recipe.fit,
         seed=recipe.seed,
         model=adapted.predictor,
-        train=Examples(sequences, sequences.rows("train"), recipe.data, recipe.seed, training=True),
+        train=examples,
         held_out=held_out(recipe, sequences, "validation"),
         collate=encoding.collate,
+        collate_training=taught,
         loss=partial(loss_of, recipe.task, scale),
         measure=lambda logits, labels: measures_of(recipe.task, predictions(recipe.task, scale, logits), labels),
         best_by=recipe.best_by,
