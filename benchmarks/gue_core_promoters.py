@@ -33,7 +33,7 @@ def recipe_of(folder: Path, epochs: int) -> SequenceRecipe:
             "inputs": {"data": str(folder)},
             "task": {"kind": "classification", "targets": ["label"], "classes": ["0", "1"]},
             "data": {"window": 70, "split": {"duplicates": "drop"}},
-            "net": {"kind": "core-promoter", "window": 70, "start": 0, "width": 64, "dropout": 0.2},
+            "net": {"kind": "core-promoter", "window": 70, "start": 0, "members": 1, "width": 64, "dropout": 0.2},
             "adapt": {"way": "scratch"},
             "fit": {
                 "batch": 128,

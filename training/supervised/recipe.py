@@ -144,21 +144,6 @@ class Scratch(Part):
     way: Literal["scratch"]
 
 
-class Distilled(Part):
-    """Teachers are trained from random weights, each from a seed of its own; then the network, from random weights too,
-    learns what they say on average (Hinton et al. 2015, https://arxiv.org/abs/1503.02531). For regressions.
-
-    teachers: how many; epochs: of each. weight: of what they say against a value that was measured. mutation: largest
-    share of bases that half of the network's examples have substituted; of these it learns what the teachers say.
-    """
-
-    way: Literal["distilled"]
-    teachers: int = Field(default=4, ge=1)
-    epochs: int = Field(default=10, gt=0)
-    weight: float = Field(default=0.7, ge=0, le=1)
-    mutation: float = Field(default=0.1, ge=0, le=1)
-
-
 class Lora(Part):
     """Low-rank adapters (Hu et al. 2021, https://arxiv.org/abs/2106.09685) beside frozen weights; the head is trained.
 
@@ -186,9 +171,6 @@ class Probe(Part):
     penalties: tuple[float, ...] = Field(default=(0.01, 0.1, 1.0, 10.0, 100.0, 1000.0), min_length=1)
 
 
-Adapt = Annotated[Full | Scratch | Distilled | Lora | Frozen | Probe, Field(discriminator="way")]
-
-
 class Fit(Part):
     """Settings of transformers' Trainer: AdamW.
 
@@ -213,6 +195,28 @@ class Fit(Part):
     moving_average: float = Field(default=0.0, ge=0, lt=1)
     patience: int = Field(default=0, ge=0)
     best_by: str = ""
+
+
+class Distilled(Part):
+    """Teachers are trained from random weights, each from a seed of its own; then the network, from random weights too,
+    learns what they say on average (Hinton et al. 2015, https://arxiv.org/abs/1503.02531). For regressions.
+
+    teachers: how many. net, fit: theirs, where they differ from the recipe's. copies: of each training sequence, with
+        up to ``mutation`` of its bases substituted, which the teachers are asked about, too; half of the network's
+        examples are such copies.
+    weight: of what the teachers say against a value that was measured.
+    """
+
+    way: Literal["distilled"]
+    teachers: int = Field(default=4, ge=1)
+    net: NetSettings | None = None
+    fit: Fit | None = None
+    copies: int = Field(default=4, ge=0)
+    mutation: float = Field(default=0.1, ge=0, le=1)
+    weight: float = Field(default=0.7, ge=0, le=1)
+
+
+Adapt = Annotated[Full | Scratch | Distilled | Lora | Frozen | Probe, Field(discriminator="way")]
 
 
 class Card(Part):

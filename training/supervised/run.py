@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from ..measures.bootstrap import Interval, with_intervals
 from ..pretrained.quiet import quiet_transformers
 from ..whole_files import whole_folder, write_whole
 from .card import sequence_card
-from .distilling import Mutated, collate_taught, teacher_recipes
+from .distilling import Copies, Taught, ask, teacher_recipes
 from .examples import Encoding, Examples
 from .load import BEST, CARD, TOKENS, load_trained, predict
 from .networks import Network, build_network, restore_network, save_network
@@ -33,7 +34,8 @@ from .tasks import Scale, fold_scale, loss_of, measures_of, predictions, scale_o
 from .trainer import Job, Stopped, Watch, run_job
 from .ways import adapt, linear_head, trainable
 
-DATA, MEASURES, PREDICTIONS, PROBING, TEACHERS = "data", "measures.json", "predictions.tsv.gz", "probing", "teachers"
+DATA, MEASURES, PREDICTIONS, PROBING = "data", "measures.json", "predictions.tsv.gz", "probing"
+TEACHERS, SAID = "teachers", "said.npy"
 _SHOWN = ("pearson", "mean/pearson", "spearman", "r2_determination", "accuracy", "mcc", "auroc")
 
 
@@ -90,7 +92,7 @@ def _train(
         log(f"teacher {number}:")
         if not fit(taught, folder, wandb=False):
             return False
-        teachers.append(restore_network(recipe.net, len(recipe.task.outputs), folder / BEST).to(place))
+        teachers.append(restore_network(taught.net, len(recipe.task.outputs), folder / BEST).to(place))
     return fit(recipe, out, wandb=wandb, teachers=teachers)
 
 
@@ -111,10 +113,9 @@ def _fit(
         return True
     adapted = adapt(network, recipe.adapt)
     _write_parameters(out, adapted.predictor)
-    examples, taught = Examples(sequences, sequences.rows("train"), recipe.data, recipe.seed, training=True), None
+    examples = Examples(sequences, sequences.rows("train"), recipe.data, recipe.seed, training=True)
     if teachers:
-        examples = Mutated(examples, recipe.adapt.mutation)
-        taught = partial(collate_taught, encoding.collate, teachers, network.tokens, recipe.adapt.weight, place)
+        examples = _taught(recipe.adapt, examples, teachers, network.tokens, encoding, out, place, watch)
     job = Job(
         out=out,
         fit=recipe.fit,
@@ -123,7 +124,6 @@ def _fit(
         train=examples,
         held_out=held_out(recipe, sequences, "validation"),
         collate=encoding.collate,
-        collate_training=taught,
         loss=partial(loss_of, recipe.task, scale),
         measure=lambda logits, labels: measures_of(recipe.task, predictions(recipe.task, scale, logits), labels),
         best_by=recipe.best_by,
@@ -135,6 +135,25 @@ def _fit(
         shown=_SHOWN,
     )
     return run_job(job)
+
+
+def _taught(
+    way: Distilled, examples: Examples, teachers: Sequence[nn.Module], tokens: bool, encoding: Encoding, out: Path,
+    place: torch.device, watch: Watch,
+) -> Taught:  # fmt: skip
+    """Examples with what the teachers say of them, which is asked once and kept."""
+    copies, path = Copies(examples, way.mutation), out / TEACHERS / SAID
+    if not path.exists():
+        said = ask(teachers, tokens, encoding, copies, way.copies, place, partial(_stop, watch))
+        buffer = io.BytesIO()
+        np.save(buffer, said)
+        write_whole(path, buffer.getvalue())
+    return Taught(copies, np.load(path, mmap_mode="r"), way.weight)
+
+
+def _stop(watch: Watch) -> None:
+    if watch.stopped:
+        raise Stopped
 
 
 def held_out(recipe: SequenceRecipe, sequences: Sequences, split: str) -> Examples:
@@ -166,17 +185,12 @@ def _probe(
     watch: Watch, keep: Callable[[nn.Module], None], log: Callable[[str], None],
 ) -> None:  # fmt: skip
     """Probe every layer; the best becomes the run's network."""
-
-    def stop() -> None:
-        if watch.stopped:
-            raise Stopped
-
     folder = out / PROBING
     folder.mkdir(exist_ok=True)
     embedded, targets = {}, {}
     for split in ("train", "validation"):
         examples = held_out(recipe, sequences, split)
-        embedded[split] = embed(network, examples, encoding, folder / f"{split}.bin", place, stop)
+        embedded[split] = embed(network, examples, encoding, folder / f"{split}.bin", place, partial(_stop, watch))
         targets[split] = np.asarray(sequences.targets[examples.rows])
     layers = probe_layers(recipe, recipe.adapt, embedded, targets)
     found = [{"layer": one.number + 1, "penalty": one.penalty, **one.measures} for one in layers]

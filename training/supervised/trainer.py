@@ -50,7 +50,6 @@ class Job:
 
     loss: logits and labels to a number. reduce: logits and labels of a held-out batch to what is kept of each row;
     measure: that and the labels, of all held-out rows, to measures by name.
-    collate_training: of batches in training, where it differs.
     keep: called when the epoch's measures are the best so far. held_out: one set, or several by name, which then stands
     before the names of its measures: NAME_MEASURE, and NAME_loss.
     """
@@ -72,7 +71,6 @@ class Job:
     wandb: bool = False
     shown: tuple[str, ...] = ()
     reduce: Callable[[Tensor, Tensor], Tensor] = lambda logits, _: logits
-    collate_training: Callable[[Sequence[Any]], dict[str, Tensor]] | None = None
     history: list[dict[str, float]] = field(default_factory=list)
 
     @property
@@ -191,7 +189,7 @@ class _SequenceTrainer(Trainer):
         return DataLoader(
             self.train_dataset,
             batch_sampler=self.sampler,
-            collate_fn=self.job.collate_training or self.data_collator,
+            collate_fn=self.data_collator,
             pin_memory=self.args.dataloader_pin_memory,
         )
 

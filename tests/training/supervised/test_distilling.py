@@ -1,7 +1,6 @@
 """Distillation: teachers of their own seeds, what they say as labels, and a run that goes on among them."""
 
 import json
-from functools import partial
 
 import numpy as np
 import pytest
@@ -11,11 +10,11 @@ from safetensors.torch import load_file
 
 from genoscan.scanner.errors import GenoscanError
 from genoscan.training.supervised import run as run_module
-from genoscan.training.supervised.distilling import Mutated, collate_taught, teacher_recipes
+from genoscan.training.supervised.distilling import Copies, Taught, ask, teacher_recipes
 from genoscan.training.supervised.recipe import load_sequence_recipe
 from genoscan.training.supervised.run import train_sequences
 
-DISTILLED = ("adapt.way=distilled", "adapt.teachers=2", "adapt.epochs=2")
+DISTILLED = ("adapt.way=distilled", "adapt.teachers=2", "adapt.copies=2", "adapt.fit.epochs=2", "adapt.fit.batch=32")
 
 
 @pytest.fixture(autouse=True)
@@ -30,57 +29,76 @@ def recipe_of(tmp_path, *changes):
 
 
 class Says(torch.nn.Module):
-    """Always the same of each output."""
+    """The share of A in a sequence, plus a number."""
 
-    def __init__(self, *values):
+    def __init__(self, more):
         super().__init__()
-        self.values = torch.tensor(values)
+        self.more = more
 
     def forward(self, inputs):
-        return self.values.expand(len(inputs), -1)
-
-
-def test_labels_are_what_the_teachers_say_mixed_with_what_was_measured():
-    def collate(_):
-        return {"inputs": torch.zeros(2, 4, 8), "labels": torch.tensor([[8.0, float("nan")], [float("nan"), 0.0]])}
-
-    taught = partial(collate_taught, collate, (Says(1.0, 2.0), Says(3.0, 6.0)), False, 0.75, torch.device("cpu"))
-    assert taught([])["labels"].tolist() == [[3.5, 4.0], [2.0, 3.0]]
+        return inputs[:, :1].mean(dim=2) + self.more
 
 
 class Plain:
-    """Examples of A alone, each with a value of 1."""
+    """Examples of A alone; the even ones have a value of 9."""
 
-    seed, rows, lengths = 3, np.arange(400), np.full(400, 100)
+    seed, epoch, rows, lengths = 3, 0, np.arange(300), np.full(300, 100)
 
     def __len__(self):
-        return 400
+        return 300
 
     def __getitem__(self, number):
-        return np.zeros(100, np.uint8), np.ones(1, np.float32)
+        return np.zeros(100, np.uint8), np.full(1, np.nan if number % 2 else 9, np.float32)
 
 
-def test_half_of_the_examples_are_mutated_and_have_no_values():
-    examples = Mutated(Plain(), 0.2)
-    found = [examples[number] for number in range(400)]
-    changed = np.array([(codes > 0).mean() for codes, _ in found])
-    unknown = np.array([np.isnan(targets[0]) for _, targets in found])
-    assert 160 < unknown.sum() < 240
-    assert not changed[~unknown].any()
-    assert 0.08 < changed[unknown].mean() < 0.12  # evenly up to 0.2
-    assert all(
-        (one[0] == other).all()
-        for one, (other, _) in zip((examples[7], examples[9]), (found[7], found[9]), strict=True)
-    )
+def encoding(codes):
+    return torch.nn.functional.one_hot(torch.from_numpy(np.stack(codes)).long(), 4).transpose(1, 2).float(), None
+
+
+def said_of(copies):
+    return ask((Says(1.0), Says(3.0)), False, encoding, copies, 2, torch.device("cpu"), lambda: None)
+
+
+def test_teachers_are_asked_about_each_example_and_its_copies():
+    copies = Copies(Plain(), 0.2)
+    said = said_of(copies)
+    assert said.shape == (3, 300, 1)
+    assert said.dtype == np.float32
+    np.testing.assert_allclose(said[0], 3.0)  # all A, and the mean of what the two add
+    for copy in (1, 2):
+        kept = [(copies.codes(number, copy) == 0).mean() for number in range(300)]
+        np.testing.assert_allclose(said[copy, :, 0], 2 + np.array(kept), atol=1e-6)
+        assert 0.88 < np.mean(kept) < 0.92  # evenly down to 0.8
+        assert min(kept) < 0.84
+
+
+def test_labels_are_what_the_teachers_say_mixed_with_what_was_measured():
+    copies = Copies(Plain(), 0.2)
+    said = said_of(copies)
+    examples = Taught(copies, said, 0.75)
+    originals = 0
+    for number in range(300):
+        codes, (label,) = examples[number]
+        again, (same,) = examples[number]
+        assert (codes == again).all()
+        assert label == same
+        if codes.any():
+            assert label == pytest.approx(2 + (codes == 0).mean(), abs=1e-6)
+        else:  # the example itself, or a copy that nothing became of
+            assert label in ((3,) if number % 2 else (3, 0.75 * 3 + 0.25 * 9))
+            originals += label == 4.5
+    assert 55 < originals < 95
+    before = [examples[number][0] for number in range(300)]
     examples.epoch = 1
-    assert any((examples[number][0] != found[number][0]).any() for number in range(20))
+    assert any((examples[number][0] != before[number]).any() for number in range(300))
 
 
 def test_teachers_differ_in_their_seeds_only(tmp_path):
-    first, second = teacher_recipes(recipe_of(tmp_path))
-    assert (first.seed, second.seed, first.fit.epochs, first.adapt.way) == (2, 3, 2, "scratch")
-    assert first.model_copy(update={"seed": 3}) == second
+    first, second = teacher_recipes(recipe_of(tmp_path, "adapt.net.kind=convolutional", "adapt.net.width=4"))
+    assert (first.seed, second.seed, first.fit.epochs, first.adapt.way, first.net.width) == (1, 2, 2, "scratch", 4)
+    assert first.model_copy(update={"seed": 2}) == second
     assert not list(teacher_recipes(first))
+    assert next(teacher_recipes(recipe_of(tmp_path))).net.width == 8  # the recipe's own
 
 
 def test_a_distilled_run_goes_on_where_it_stopped(tmp_path):
@@ -96,6 +114,7 @@ def test_a_distilled_run_goes_on_where_it_stopped(tmp_path):
         if found.finished:
             break
     assert found.finished
+    assert (halves / "teachers/said.npy").read_bytes() == (tmp_path / "whole" / "teachers/said.npy").read_bytes()
     for part in ("best", "teachers/1/best", "teachers/2/best"):
         one, other = (load_file(tmp_path / name / part / "weights.safetensors") for name in ("whole", "halves"))
         assert all(torch.equal(one[name], other[name]) for name in one)
