@@ -33,10 +33,10 @@ CONFIG = {
     "max_position_embeddings": 64,
 }
 PRETRAINING = {
-    "masked": ("fit.epochs=5", "fit.batch=64", "windows.per_epoch=10000"),
-    "views": ("fit.epochs=3", "fit.batch=64", "windows.per_epoch=10000"),
+    "masked": ("fit.epochs=3", "fit.batch=64", "windows.per_epoch=5000"),
+    "views": ("fit.epochs=2", "fit.batch=64", "windows.per_epoch=5000"),
     "profiles": (
-        "fit.epochs=3",
+        "fit.epochs=2",
         "fit.batch=128",
         'task.targets=["strength"]',
         "task.transform=log10",
@@ -49,7 +49,7 @@ PRETRAINING = {
         "windows.window=150",
     ),
 }
-FIT = ("fit.epochs=6", "fit.batch=64", "fit.learning_rate=5e-4", "fit.warmup=100", "fit.moving_average=0.0")
+FIT = ("fit.epochs=4", "fit.batch=64", "fit.learning_rate=5e-4", "fit.warmup=100", "fit.moving_average=0.0")
 
 
 def net_changes() -> list[str]:
