@@ -16,6 +16,7 @@ import json
 import math
 import time
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -28,10 +29,13 @@ from genoscan.scanner.throughput.machine import provenance
 from genoscan.training.data.store import Sequences, open_sequences
 from genoscan.training.measures.bootstrap import with_intervals
 from genoscan.training.measures.regression import regression_measures
+from genoscan.training.supervised.distilling import teacher_recipes
 from genoscan.training.supervised.load import load_trained, predict
+from genoscan.training.supervised.networks import restore_network
 
 BATCH, LEARNING_RATE, SEED = 128, 1e-3, 1
 SHOWN = ("leaf_enh_dark", "proto_enh")
+OURS, TEACHER, THEIRS = "promoter-plant", "its teacher", "like Jores et al."
 
 
 class JoresNet(nn.Module):
@@ -113,6 +117,24 @@ def train_baseline(sequences: Sequences, names: tuple[str, ...], epochs: int, ke
     return net, state["seconds"]
 
 
+class Measured(NamedTuple):
+    """A network, and the seconds that its training took, where they are known apart."""
+
+    module: nn.Module
+    seconds: int | None
+
+    def described(self) -> dict[str, Any]:
+        return {"weights": sum(one.numel() for one in self.module.parameters()), "seconds": self.seconds}
+
+
+def taken_over(path: Path, result: dict[str, Any]) -> dict[str, Any]:
+    """The baseline of an earlier result, which was of the same rows: as many of each output in each split."""
+    earlier = json.loads(path.read_text())
+    if any(earlier[name] != result[name] for name in ("validation rows", "test rows")):
+        raise SystemExit(f"{path}: is of other rows: train the baseline anew, without --baseline")
+    return {THEIRS: earlier["networks"][THEIRS]}
+
+
 def plot(predicted: dict[str, np.ndarray], targets: np.ndarray, names: tuple[str, ...], path: Path) -> None:
     """Predicted over measured, a panel for each network and shown output."""
     import matplotlib
@@ -120,7 +142,9 @@ def plot(predicted: dict[str, np.ndarray], targets: np.ndarray, names: tuple[str
     matplotlib.use("agg")
     from matplotlib import pyplot
 
-    figure, panels = pyplot.subplots(len(predicted), len(SHOWN), figsize=(7, 7), layout="constrained", squeeze=False)
+    figure, panels = pyplot.subplots(
+        len(predicted), len(SHOWN), figsize=(7, 3.5 * len(predicted)), layout="constrained", squeeze=False
+    )
     for row, (label, values) in zip(panels, predicted.items(), strict=True):
         for axes, name in zip(row, SHOWN, strict=True):
             column = names.index(name)
@@ -137,35 +161,39 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--run", type=Path, required=True, help="finished run of the recipe promoter-plant")
     parser.add_argument("--epochs", type=int, default=5, help="of the baseline")
+    parser.add_argument("--baseline", type=Path, help="earlier result of this script: its baseline is taken over")
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     trained = load_trained(arguments.run)
     names = trained.recipe.task.targets
     sequences = open_sequences(arguments.run / "data", len(names))
-    net, seconds = train_baseline(sequences, names, arguments.epochs, arguments.out.with_suffix(".partial.pt"))
     run = json.loads((arguments.run / "run.json").read_text())
-    spent = {"promoter-plant": sum(one.get("seconds", 0.0) for one in run["sessions"]), "like Jores et al.": seconds}
-    weights = {
-        label: sum(one.numel() for one in module.parameters())
-        for label, module in (("promoter-plant", trained.module), ("like Jores et al.", net))
-    }
-    result = {**provenance(), "genoscan": __version__, "epochs of the baseline": arguments.epochs, "networks": {}}
-    predicted = {}
+    networks = {OURS: Measured(trained.module, round(sum(one.get("seconds", 0.0) for one in run["sessions"])))}
+    saying = {OURS: lambda codes: predict(trained, list(codes), "cpu")}
+    teacher = next(teacher_recipes(trained.recipe))
+    module = restore_network(teacher.net, len(names), arguments.run / "teachers" / "1" / "best")
+    networks[TEACHER], saying[TEACHER] = Measured(module, None), lambda codes: said(module, codes)
+    kept = arguments.out.with_suffix(".partial.pt")
+    if arguments.baseline is None:
+        net, seconds = train_baseline(sequences, names, arguments.epochs, kept)
+        networks[THEIRS], saying[THEIRS] = Measured(net, round(seconds)), lambda codes: said(net, codes)
+    result = {**provenance(), "genoscan": __version__, "epochs of the baseline": arguments.epochs}
+    found = {label: one.described() for label, one in networks.items()}
     for split in ("validation", "test"):
         codes, targets = rows_of(sequences, split)
         keys = np.asarray(sequences.keys[sequences.rows(split)])
-        predicted = {"promoter-plant": predict(trained, list(codes), "cpu"), "like Jores et al.": said(net, codes)}
+        predicted = {label: say(codes) for label, say in saying.items()}
         result[f"{split} rows"] = (~np.isnan(targets)).sum(axis=0).tolist()
         for label, values in predicted.items():
-            found = with_intervals(
+            measured = with_intervals(
                 lambda rows, v=values, t=targets: regression_measures(v[rows], t[rows], names), len(codes), keys
             )
-            one = result["networks"].setdefault(label, {"weights": weights[label], "seconds": round(spent[label])})
-            one[split] = {name: value._asdict() for name, value in found.items()}
+            found[label][split] = {name: value._asdict() for name, value in measured.items()}
+    result["networks"] = found if arguments.baseline is None else {**found, **taken_over(arguments.baseline, result)}
     arguments.out.write_text(json.dumps(result, indent=2) + "\n")
     plot(predicted, targets, names, arguments.out.with_suffix(".png"))
-    arguments.out.with_suffix(".partial.pt").unlink()
+    kept.unlink(missing_ok=True)
     for label, one in result["networks"].items():
         shown = "  ".join(f"{name} {one['test'][f'r2_pearson/{name}']['value']:.3f}" for name in names)
         print(f"{label}: r2 {shown}")

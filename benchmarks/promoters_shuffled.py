@@ -26,7 +26,7 @@ from genoscan.scanner.inference.session import read_card
 from genoscan.scanner.throughput.machine import provenance
 from genoscan.training.data.demo import fasta_record
 
-RATES = (500.0, 300.0, 200.0, 100.0, 50.0, 20.0, 10.0, 5.0, 2.0, 1.0, 0.5)
+RATES = (1000.0, 500.0, 300.0, 200.0, 100.0, 50.0, 20.0, 10.0, 5.0, 2.0, 1.0, 0.5)
 """Peaks a megabase, both strands together."""
 SEED = 20_261_121
 

@@ -1,7 +1,7 @@
 """The track of promoter-ecoli against promoters measured by tiling the genome, beside a scan with sigma-70's matrices.
 
     python benchmarks/promoters_track.py --genome ecoli.fa --peaks ecoli_peaks_LB.bed \
-      --block 1600000-1900000 --block 4200000-4450000 --out benchmarks/results/promoters_track.json
+      --block 1600000-1900000 --block 4200000-4450000 --threshold -1.2 --out benchmarks/results/promoters_track.json
 
 Truth: peaks of a library of genome fragments of 200 to 300 bases in a reporter assay (Urtecho et al. 2020), BED with
 the height in the seventh column, on blocks of the genome that the model was never trained on. A call finds a peak when
@@ -31,6 +31,8 @@ from genoscan.training.data.promoters import parse_block
 
 SHARES_OF_TRUTH = (0.5, 1.0, 2.0)
 """Numbers of calls at which precision and recall are told, in multiples of the number of true peaks."""
+DOWN_TO = (-0.46, -0.6, -0.9)
+"""Thresholds that the model is measured at, too."""
 
 
 class Truth(NamedTuple):
@@ -74,6 +76,11 @@ def model_hits(genome: Path, contig: str, model: str, threshold: float | None) -
         strands.append(calls["strand"][here].astype("<U1"))
         scores.append(calls["peak"][here])
     return Hits(np.concatenate(places), np.concatenate(strands), np.concatenate(scores))
+
+
+def down_to(hits: Hits, lowest: float) -> Hits:
+    """The hits of that score and more."""
+    return Hits(*(one[hits.scores >= lowest] for one in hits))
 
 
 def rank(hits: Hits, truth: Truth, blocks: list[tuple[int, int]]) -> Ranking:
@@ -141,10 +148,9 @@ def main() -> None:
         contig, codes = genome.names[0], genome.codes(0, 0, int(genome.lengths[0]))
     truth = read_truth(arguments.peaks, arguments.block)
     card = read_card(find_model(arguments.model))
+    hits = model_hits(arguments.genome, contig, arguments.model, arguments.threshold)
     rankings = {
-        f"genoscan {card.name}": rank(
-            model_hits(arguments.genome, contig, arguments.model, arguments.threshold), truth, arguments.block
-        ),
+        f"genoscan {card.name}": rank(hits, truth, arguments.block),
         "sigma-70 matrices": rank(scan_sigma70(codes), truth, arguments.block),
     }
     found = {name: measures(ranking, truth) for name, ranking in rankings.items()}
@@ -156,6 +162,9 @@ def main() -> None:
         "blocks": arguments.block,
         "peaks": len(truth.starts),
         "tools": found,
+        "down to": {
+            str(lowest): measures(rank(down_to(hits, lowest), truth, arguments.block), truth) for lowest in DOWN_TO
+        },
         "ratios": {name: ours[name] / theirs[name] for name in ours if name not in ("calls", "matched")},
     }
     arguments.out.write_text(json.dumps(result, indent=2) + "\n")

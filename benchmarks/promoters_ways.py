@@ -5,8 +5,9 @@ network of pairs of boxes.
     python benchmarks/promoters_ways.py --data promoters.tsv --genome ecoli.fa --exclude held_out.bed --runs runs/ways \
       --out benchmarks/results/promoters_ways.json
 
-A small BERT over 6-mers is pretrained twice without labels, by masked spans and by contrasting views, on the genome
-but for the held-out stretches; then it is adapted in each way with the data and the split of the recipe promoter-ecoli.
+A small BERT over 6-mers is pretrained three times: without labels, by masked spans and by contrasting views, on the
+genome but for the held-out stretches, and by finding the strength that belongs to a sequence, on the training split.
+Then it is adapted in each way with the data and the split of the recipe promoter-ecoli.
 Runs that are there go on. The curve over layers of probing and the table's plot are written beside OUT.
 """
 
@@ -33,10 +34,23 @@ CONFIG = {
     "max_position_embeddings": 64,
 }
 PRETRAINING = {
-    "masked": ("fit.epochs=8", "fit.batch=64", "windows.per_epoch=10000"),
-    "views": ("fit.epochs=4", "fit.batch=64", "windows.per_epoch=10000"),
+    "masked": ("fit.epochs=3", "fit.batch=64", "windows.per_epoch=5000"),
+    "views": ("fit.epochs=2", "fit.batch=64", "windows.per_epoch=5000"),
+    "profiles": (
+        "fit.epochs=2",
+        "fit.batch=128",
+        'task.targets=["strength"]',
+        "task.transform=log10",
+        "task.pseudocount=0.1",
+        'data.sequence=""',
+        "data.strand=strand",
+        "data.window=150",
+        "data.split.by=column",
+        'data.split.columns=["split"]',
+        "windows.window=150",
+    ),
 }
-FIT = ("fit.epochs=8", "fit.batch=64", "fit.learning_rate=5e-4", "fit.warmup=100", "fit.moving_average=0.0")
+FIT = ("fit.epochs=4", "fit.batch=64", "fit.learning_rate=5e-4", "fit.warmup=100", "fit.moving_average=0.0")
 
 
 def net_changes() -> list[str]:
@@ -62,17 +76,17 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
     arguments.runs.mkdir(parents=True, exist_ok=True)
-    genome = f"inputs.genome={json.dumps(str(arguments.genome))}"
+    genome, data = (f"inputs.{name}={json.dumps(str(getattr(arguments, name)))}" for name in ("genome", "data"))
+    exclude = f"inputs.exclude={json.dumps(str(arguments.exclude))}"
     pretraining = {}
     for kind, changes in PRETRAINING.items():
-        exclude = f"inputs.exclude={json.dumps(str(arguments.exclude))}"
-        recipe = load_pretrain_recipe(f"pretrain-{kind}", [*net_changes(), *changes, genome, exclude])
+        inputs = (genome, data if kind == "profiles" else exclude)
+        recipe = load_pretrain_recipe(f"pretrain-{kind}", [*net_changes(), *changes, *inputs])
         pretrain(recipe, arguments.runs / kind, "cpu", 1)
         run = json.loads((arguments.runs / kind / "run.json").read_text())
         last = json.loads((arguments.runs / kind / "metrics.jsonl").read_text().splitlines()[-1])
         pretraining[kind] = {"seconds": round(sum(one["seconds"] for one in run["sessions"])), **last}
-    common = [genome, f"inputs.data={json.dumps(str(arguments.data))}"]
-    variants = parse_variants(["promoter-ecoli"], variants_of(arguments.runs), common)
+    variants = parse_variants(["promoter-ecoli"], variants_of(arguments.runs), [genome, data])
     found = compare(variants, arguments.runs / "ways", "cpu", 1)
     plain = [{key: value for key, value in one.items() if key != "changes"} for one in found]
     result = {

@@ -49,3 +49,17 @@ def test_how_often_units_are_right():
             (said, f"{row['arrays']:,}", *(f"{100 * one:.1f}" for one in (*shares, row["oracle_consensus"])))
         )
     assert rows == expected
+
+
+def test_how_heights_of_promoters_are_ranked():
+    here, others = results("promoters_track"), results("promoters_track_others")
+    rows = [
+        " | ".join(
+            f"{one['matched']:,} | {one['spearman']:.3f} | {one['average_precision']:.3f}"
+            for one in ((found["tools"]["genoscan promoter-ecoli"] if lowest == "all" else found["down to"][lowest])
+                        for found in (here, others))
+        )
+        for lowest in ("all", "-0.9", "-0.6", "-0.46")
+    ]  # fmt: skip
+    said = re.findall(r"^\| (?:all|-0\.\d+) \| (.+) \|$", (ROOT / "models/promoter-ecoli.md").read_text(), re.M)
+    assert said == rows

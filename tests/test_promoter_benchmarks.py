@@ -78,12 +78,17 @@ def test_annotated_starts_and_what_is_near_them(tmp_path):
 
 
 def test_recipes_that_are_compared_are_recipes(tmp_path):
+    from genoscan.training.pretraining.recipe import load_pretrain_recipe
     from genoscan.training.supervised.compare import parse_variants
     from genoscan.training.supervised.recipe import load_sequence_recipe
 
     recipe = module("gue_core_promoters").recipe_of(tmp_path / "GUE.prom.prom_core_tata", 2)
     assert (recipe.task.classes, recipe.best_by) == (("0", "1"), "mcc")
-    ways = module("promoters_ways").variants_of(tmp_path)
+    benchmark = module("promoters_ways")
+    ways = benchmark.variants_of(tmp_path)
     found = [load_sequence_recipe(one.recipe, one.changes) for one in parse_variants(["promoter-ecoli"], ways, [])]
-    assert [one.adapt.way for one in found] == ["scratch", "scratch", "full", "full", "lora", "frozen", "probe"]
-    assert [one.net.kind for one in found] == ["promoter-net"] + 6 * ["transformers"]
+    assert [one.adapt.way for one in found] == ["scratch", "scratch", "full", "full", "full", "lora", "frozen", "probe"]
+    assert [one.net.kind for one in found] == ["promoter-net"] + 7 * ["transformers"]
+    for kind, changes in benchmark.PRETRAINING.items():
+        recipe = load_pretrain_recipe(f"pretrain-{kind}", [*benchmark.net_changes(), *changes])
+        assert (recipe.pretrain.kind, recipe.net.config) == (kind, benchmark.CONFIG)

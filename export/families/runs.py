@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from ...scanner.card import BytePairInput, Provenance
 from ...scanner.errors import GenoscanError, UsageError
 from ...training.checkpoint import BEST, LAST, RECIPE, Checkpoint, load_checkpoint, read_metrics, read_run, restore_net
+from ...training.nets.binned_promoter_net import BinnedPromoterNet
 from ...training.nets.core_promoter_net import CorePromoterNet
 from ...training.nets.promoter_net import PromoterNet
 from ...training.pretrained.folder import read_json
@@ -144,7 +145,7 @@ def _open_sequence_run(path: Path, settings: CheckpointSettings) -> Source:
         pad = trained.card.input.pad if isinstance(trained.card.input, BytePairInput) else None
         network = TokenNetwork(network, pad, first_position=first_position(network)).eval()
     card = trained.card
-    if isinstance(network, PromoterNet | CorePromoterNet):
+    if isinstance(network, PromoterNet | CorePromoterNet | BinnedPromoterNet):
         network, card = scanning(trained)
     started = read_run(run, "data") or {}
     known = card.provenance.model_dump()

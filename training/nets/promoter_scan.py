@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from .binned_promoter_net import BinnedPromoterNet
 from .core_promoter_net import CorePromoterNet
 from .promoter_net import FIRST_START, PromoterNet
 
@@ -20,7 +21,7 @@ class PromoterScan(nn.Module):
     Bins whose windows reach beyond the bases have zeros.
     """
 
-    def __init__(self, net: PromoterNet | CorePromoterNet, start: int, smoothed: int):
+    def __init__(self, net: PromoterNet | CorePromoterNet | BinnedPromoterNet, start: int, smoothed: int):
         super().__init__()
         self.net, self.start, self.smoothed = net, start, smoothed
         self.before, self.bins = start // net.step, smoothed // net.step
@@ -37,7 +38,7 @@ class PromoterScan(nn.Module):
     @property
     def context(self) -> int:
         """Bases on either side that a bin's scores may depend on, in whole bins."""
-        beside = 0 if self.knows_boxes else self.net.reach
+        beside = self.net.reach if isinstance(self.net, CorePromoterNet) else 0
         reach = max(self.start, self.net.window - self.start) + self.smoothed // 2 + beside
         return -(-reach // self.net.step) * self.net.step
 

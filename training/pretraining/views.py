@@ -5,19 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from ...scanner.encoding.nucleotides import reverse_complement
+from ..data.mutations import mutated
 
 
 def view(generator: np.random.Generator, codes: np.ndarray, window: int, mutation: float, turn: bool) -> np.ndarray:
     """uint8 (window,): a stretch of the codes at random, some bases substituted, on a random strand if ``turn``."""
     begin = int(generator.integers(0, len(codes) - window + 1))
     return mutated(generator, _turned(generator, codes[begin : begin + window], turn), mutation)
-
-
-def mutated(generator: np.random.Generator, codes: np.ndarray, rate: float) -> np.ndarray:
-    """A copy with a share ``rate`` of the known bases substituted, each by one of the other three."""
-    chosen = (generator.random(len(codes)) < rate) & (codes < 4)
-    steps = generator.integers(1, 4, len(codes), dtype=np.uint8)
-    return np.where(chosen, (codes + steps) % 4, codes).astype(np.uint8)
 
 
 def _turned(generator: np.random.Generator, codes: np.ndarray, turn: bool) -> np.ndarray:

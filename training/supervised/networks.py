@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from ...scanner.card import ModelInput, NucleotideInput
 from ...scanner.errors import GenoscanError, UsageError
+from ..nets.binned_promoter_net import BinnedPromoterNet
 from ..nets.convolutional import ConvolutionalNet
 from ..nets.core_promoter_net import BIN, CorePromoterNet
 from ..nets.promoter_net import PromoterNet
@@ -120,8 +121,35 @@ class CorePromoterSettings(Part):
         return CorePromoterNet(outputs, **self.model_dump(exclude={"kind", "checkpoint", "start", "smoothed"}))
 
 
+class BinnedPromoterSettings(Part):
+    """The network of `nets.binned_promoter_net`; ``start`` and ``smoothed`` as in `PromoterSettings`."""
+
+    kind: Literal["binned-promoter"]
+    checkpoint: str = ""
+    window: int = Field(default=170, ge=BIN, multiple_of=BIN)
+    start: int = Field(default=165, ge=0)
+    smoothed: int = Field(default=10, ge=1)
+    width: int = Field(default=96, ge=2)
+    stem: int = Field(default=BIN + 1, ge=1)
+    layers: int = Field(default=2, ge=0)
+    hidden: int = Field(default=64, ge=1)
+    dropout: float = Field(default=0.1, ge=0, lt=1)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> BinnedPromoterSettings:
+        if self.stem % BIN != 1:
+            raise ValueError(f"stem: must be one more than a multiple of {BIN}")
+        if self.window - self.stem + 1 <= 2 * BIN * self.layers:
+            raise ValueError("layers: the window has too few bins for so many of them")
+        return self
+
+    def build(self, outputs: int) -> nn.Module:
+        return BinnedPromoterNet(outputs, **self.model_dump(exclude={"kind", "checkpoint", "start", "smoothed"}))
+
+
 NetSettings = Annotated[
-    TransformersSettings | ConvolutionalSettings | PromoterSettings | CorePromoterSettings, Field(discriminator="kind")
+    TransformersSettings | ConvolutionalSettings | PromoterSettings | CorePromoterSettings | BinnedPromoterSettings,
+    Field(discriminator="kind"),
 ]
 """A network of our own has settings with ``kind``, ``checkpoint`` and ``build(outputs)``, and reads one-hot bases."""
 

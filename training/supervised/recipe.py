@@ -171,9 +171,6 @@ class Probe(Part):
     penalties: tuple[float, ...] = Field(default=(0.01, 0.1, 1.0, 10.0, 100.0, 1000.0), min_length=1)
 
 
-Adapt = Annotated[Full | Scratch | Lora | Frozen | Probe, Field(discriminator="way")]
-
-
 class Fit(Part):
     """Settings of transformers' Trainer: AdamW.
 
@@ -198,6 +195,28 @@ class Fit(Part):
     moving_average: float = Field(default=0.0, ge=0, lt=1)
     patience: int = Field(default=0, ge=0)
     best_by: str = ""
+
+
+class Distilled(Part):
+    """Teachers are trained from random weights, each from a seed of its own; then the network, from random weights too,
+    learns what they say on average (Hinton et al. 2015, https://arxiv.org/abs/1503.02531). For regressions.
+
+    teachers: how many. net, fit: theirs, where they differ from the recipe's. copies: of each training sequence, with
+        up to ``mutation`` of its bases substituted, which the teachers are asked about, too; half of the network's
+        examples are such copies.
+    weight: of what the teachers say against a value that was measured.
+    """
+
+    way: Literal["distilled"]
+    teachers: int = Field(default=4, ge=1)
+    net: NetSettings | None = None
+    fit: Fit | None = None
+    copies: int = Field(default=4, ge=0)
+    mutation: float = Field(default=0.1, ge=0, le=1)
+    weight: float = Field(default=0.7, ge=0, le=1)
+
+
+Adapt = Annotated[Full | Scratch | Distilled | Lora | Frozen | Probe, Field(discriminator="way")]
 
 
 class Card(Part):
@@ -246,6 +265,8 @@ class SequenceRecipe(Part):
     def _consistent(self) -> SequenceRecipe:
         if self.adapt.way == "full" and not getattr(self.net, "checkpoint", ""):
             raise ValueError("adapt.way: 'full' goes on from net.checkpoint, which is not said: say 'scratch'")
+        if self.adapt.way == "distilled" and self.task.kind != "regression":
+            raise ValueError("adapt.way: 'distilled' is for regressions")
         window = self.card.window or self.data.window
         if window is None:
             raise ValueError("card.window: say how many bases a scan's windows have, or give data.window")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,18 +22,20 @@ from ..measures.bootstrap import Interval, with_intervals
 from ..pretrained.quiet import quiet_transformers
 from ..whole_files import whole_folder, write_whole
 from .card import sequence_card
+from .distilling import Copies, Taught, ask, teacher_recipes
 from .examples import Encoding, Examples
 from .load import BEST, CARD, TOKENS, load_trained, predict
-from .networks import Network, build_network, save_network
+from .networks import Network, build_network, restore_network, save_network
 from .prepare import input_digests, prepare
 from .probe import LayerProbe, embed, plot_layers, probe_layers, save_probe
-from .recipe import Probe, Scratch, SequenceRecipe, load_sequence_recipe
+from .recipe import Distilled, Probe, Scratch, SequenceRecipe, load_sequence_recipe
 from .session import run_session
 from .tasks import Scale, fold_scale, loss_of, measures_of, predictions, scale_of
 from .trainer import Job, Stopped, Watch, run_job
 from .ways import adapt, linear_head, trainable
 
 DATA, MEASURES, PREDICTIONS, PROBING = "data", "measures.json", "predictions.tsv.gz", "probing"
+TEACHERS, SAID = "teachers", "said.npy"
 _SHOWN = ("pearson", "mean/pearson", "spearman", "r2_determination", "accuracy", "mcc", "auroc")
 
 
@@ -81,8 +84,25 @@ def _train(
 ) -> bool:  # fmt: skip
     """Whether the run is finished."""
     sequences = prepare(recipe, out / DATA, digests, log)
+    fit = partial(_fit, sequences=sequences, log=log, place=place, watch=watch)
+    teachers: list[nn.Module] = []
+    for number, taught in enumerate(teacher_recipes(recipe), 1):
+        folder = out / TEACHERS / str(number)
+        folder.mkdir(parents=True, exist_ok=True)
+        log(f"teacher {number}:")
+        if not fit(taught, folder, wandb=False):
+            return False
+        teachers.append(restore_network(taught.net, len(recipe.task.outputs), folder / BEST).to(place))
+    return fit(recipe, out, wandb=wandb, teachers=teachers)
+
+
+def _fit(
+    recipe: SequenceRecipe, out: Path, sequences: Sequences, wandb: bool, log: Callable[[str], None],
+    place: torch.device, watch: Watch, teachers: Sequence[nn.Module] = (),
+) -> bool:  # fmt: skip
+    """Train one network into ``out``, by what teachers say where there are some; whether it is finished."""
     set_seed(recipe.seed)
-    fresh = isinstance(recipe.adapt, Scratch)
+    fresh = isinstance(recipe.adapt, Scratch | Distilled)
     network = build_network(recipe.net, recipe.task.outputs, recipe.task.kind == "regression", fresh)
     card = sequence_card(recipe, network.spec)
     encoding = Encoding(card, network.tokens, network.pad, network.longest)
@@ -93,12 +113,15 @@ def _train(
         return True
     adapted = adapt(network, recipe.adapt)
     _write_parameters(out, adapted.predictor)
+    examples = Examples(sequences, sequences.rows("train"), recipe.data, recipe.seed, training=True)
+    if teachers:
+        examples = _taught(recipe.adapt, examples, teachers, network.tokens, encoding, out, place, watch)
     job = Job(
         out=out,
         fit=recipe.fit,
         seed=recipe.seed,
         model=adapted.predictor,
-        train=Examples(sequences, sequences.rows("train"), recipe.data, recipe.seed, training=True),
+        train=examples,
         held_out=held_out(recipe, sequences, "validation"),
         collate=encoding.collate,
         loss=partial(loss_of, recipe.task, scale),
@@ -112,6 +135,25 @@ def _train(
         shown=_SHOWN,
     )
     return run_job(job)
+
+
+def _taught(
+    way: Distilled, examples: Examples, teachers: Sequence[nn.Module], tokens: bool, encoding: Encoding, out: Path,
+    place: torch.device, watch: Watch,
+) -> Taught:  # fmt: skip
+    """Examples with what the teachers say of them, which is asked once and kept."""
+    copies, path = Copies(examples, way.mutation), out / TEACHERS / SAID
+    if not path.exists():
+        said = ask(teachers, tokens, encoding, copies, way.copies, place, partial(_stop, watch))
+        buffer = io.BytesIO()
+        np.save(buffer, said)
+        write_whole(path, buffer.getvalue())
+    return Taught(copies, np.load(path, mmap_mode="r"), way.weight)
+
+
+def _stop(watch: Watch) -> None:
+    if watch.stopped:
+        raise Stopped
 
 
 def held_out(recipe: SequenceRecipe, sequences: Sequences, split: str) -> Examples:
@@ -143,17 +185,12 @@ def _probe(
     watch: Watch, keep: Callable[[nn.Module], None], log: Callable[[str], None],
 ) -> None:  # fmt: skip
     """Probe every layer; the best becomes the run's network."""
-
-    def stop() -> None:
-        if watch.stopped:
-            raise Stopped
-
     folder = out / PROBING
     folder.mkdir(exist_ok=True)
     embedded, targets = {}, {}
     for split in ("train", "validation"):
         examples = held_out(recipe, sequences, split)
-        embedded[split] = embed(network, examples, encoding, folder / f"{split}.bin", place, stop)
+        embedded[split] = embed(network, examples, encoding, folder / f"{split}.bin", place, partial(_stop, watch))
         targets[split] = np.asarray(sequences.targets[examples.rows])
     layers = probe_layers(recipe, recipe.adapt, embedded, targets)
     found = [{"layer": one.number + 1, "penalty": one.penalty, **one.measures} for one in layers]

@@ -10,7 +10,8 @@ from genoscan.scanner.encoding.nucleotides import reverse_complement
 from genoscan.scanner.errors import UsageError
 from genoscan.scanner.reading.genome import open_genome
 from genoscan.scanner.reading.tiles import INTERVAL
-from genoscan.training.pretraining.views import mutated, view
+from genoscan.training.data.mutations import mutated
+from genoscan.training.pretraining.views import view
 from genoscan.training.pretraining.windows import WindowReader, allowed_stretches, without
 
 
