@@ -16,10 +16,10 @@ import tempfile
 import time
 from pathlib import Path
 
-import psutil
 from repeat_sets import read_codes
 
 from genoscan import __version__
+from genoscan.scanner.throughput.machine import provenance
 
 HUMAN = 3.1e9
 """Bases of a human genome."""
@@ -47,8 +47,8 @@ def main() -> None:
     arguments = parser.parse_args()
     bases = len(read_codes(arguments.genome))
     result = {
+        **provenance(),
         "genoscan": __version__,
-        "cores": psutil.cpu_count(logical=False),
         "threads": arguments.threads,
         "bases": bases,
         "models": {},

@@ -256,6 +256,22 @@ def track(result: dict) -> str:
     )
 
 
+def other_track(result: dict) -> str:
+    return track(result).replace("kept back", "not kept back: settings were chosen there, and most was trained on")
+
+
+def promoter_scans(result: dict) -> str:
+    rows = [
+        [bold(f"genoscan {name}"), one["megabases_a_second"], f"{one['minutes_for_a_human_genome']:.0f} min"]
+        for name, one in result["models"].items()
+    ]
+    return (
+        "### Promoters: whole scans\n\nThe whole command on "
+        f"{result['bases'] / 1e6:.1f} Mb of human sequence, both strands, {result['threads']} threads.\n\n"
+        + table(["model", "Mb/s", "human genome"], rows)
+    )
+
+
 def shuffled(result: dict) -> str:
     megabases = result["bases"] / 1e6
     rows = [
@@ -386,6 +402,8 @@ SECTIONS: dict[str, Callable[[dict], str]] = {
     "export_speed": exports,
     "export_families": families,
     "promoters_track": track,
+    "promoters_track_others": other_track,
+    "promoters_speed": promoter_scans,
     "promoters_shuffled": shuffled,
     "promoters_plant": plant,
     "promoters_shuffled_plant": shuffled,

@@ -62,7 +62,7 @@ def test_a_bacterial_run_is_exported_and_scanned(place, bacterial, tmp_path):
     assert (card.output.bin, card.output.pseudocount, card.calling.start_output) == (5, 0.1, "start")
     row = scan_file(place / "genome.fa", tmp_path / "p.onnx", tmp_path / "p.bed")
     header, *lines = [line.split("\t") for line in (tmp_path / "p.bed").read_text().splitlines()]
-    assert header[-3:] == ["strength", "start", "strengthLinear"]
+    assert header[-3:] == ["strength", "startScore", "strengthLinear"]
     assert row.calls == len(lines) > 0
     assert {line[5] for line in lines} == {"+", "-"}
 
