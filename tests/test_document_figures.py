@@ -63,3 +63,12 @@ def test_how_heights_of_promoters_are_ranked():
     ]  # fmt: skip
     said = re.findall(r"^\| (?:all|-0\.\d+) \| (.+) \|$", (ROOT / "models/promoter-ecoli.md").read_text(), re.M)
     assert said == rows
+
+
+def test_how_long_promoters_of_a_human_genome_take():
+    for name, found in results("promoters_speed")["models"].items():
+        speed, minutes = found["megabases_a_second"], found["minutes_for_a_human_genome"]
+        said = f"{speed:.2f} Mb/s on two cores, both strands; {minutes:.0f} minutes for a human genome"
+        assert said in text_of(f"models/{name}.md")
+        (row,) = [line for line in (ROOT / "README.md").read_text().splitlines() if line.startswith(f"| [{name}]")]
+        assert f"a human genome in {minutes:.0f} minutes |" in row

@@ -87,6 +87,7 @@ def test_a_plant_run_is_exported_and_scanned(place, tmp_path):
     changes = (
         f"inputs.data='{place / 'plants.tsv'}'", "task.targets=['leaf', 'proto']", "card.called=['leaf']",
         "data.split.by='rows'", "data.split.columns=[]", "data.split.duplicates='warn'", "net.width=8", "net.hidden=8",
+        "adapt.fit.epochs=1", "adapt.net.width=8", "adapt.net.hidden=8", "adapt.net.members=1", "adapt.copies=1",
         "card.calling.threshold=-5.0", "card.calling.extend=-6.0", "card.calling.prominence=0.0001",
     )  # fmt: skip
     run = trained(tmp_path / "run", "promoter-plant", *changes)
