@@ -171,23 +171,28 @@ def throughput(result: dict) -> str:
     )
 
 
-def exports(result: dict) -> str:
+def exports(result: dict, title: str = "Exports: speed") -> str:
     rows = []
     for name, one in result["models"].items():
         for way, value in one["windows_per_second"].items():
             rows.append([f"{name}, {one['parameters'] / 1e6:.1f} M", _WAYS.get(way, way), one["best_way"][way] or None,
                          f"{value:.1f}"])  # fmt: skip
-    shared = result["overlap"]
-    rows += [
-        [f"windows of {shared['window']:,} in steps of {shared['step']}", way, None, f"{value:.2f} Mb/s"]
-        for way, value in shared["mb_per_second"].items()
-    ]
+    shared = result.get("overlap")
+    if shared is not None:
+        rows += [
+            [f"windows of {shared['window']:,} in steps of {shared['step']}", way, None, f"{value:.2f} Mb/s"]
+            for way, value in shared["mb_per_second"].items()
+        ]
     return (
-        "### Exports: speed\n\n"
+        f"### {title}\n\n"
         "Windows a second beside the loop that people write around a checkpoint and the best that "
         "PyTorch does; and a convolutional network whose overlapping windows share their work.\n\n"
         + table(["model", "way", "best setting", "windows/s"], rows)
     )
+
+
+def exports_without_avx512(result: dict) -> str:
+    return exports(result, "Exports: speed without AVX-512 and its products of bytes")
 
 
 _WAYS = {"loop": "loop around the checkpoint", "torch": "PyTorch, best of several ways",
@@ -400,6 +405,7 @@ SECTIONS: dict[str, Callable[[dict], str]] = {
     "throughput": throughput,
     "gpu": gpu,
     "export_speed": exports,
+    "export_speed_avx2": exports_without_avx512,
     "export_families": families,
     "promoters_track": track,
     "promoters_track_others": other_track,
