@@ -185,8 +185,9 @@ def exports(result: dict, title: str = "Exports: speed") -> str:
         ]
     return (
         f"### {title}\n\n"
-        "Windows a second beside the loop that people write around a checkpoint and the best that "
-        "PyTorch does; and a convolutional network whose overlapping windows share their work.\n\n"
+        "Windows a second beside the loop that people write around a checkpoint and the best that PyTorch does"
+        + ("" if shared is None else "; and a convolutional network whose overlapping windows share their work")
+        + ".\n\n"
         + table(["model", "way", "best setting", "windows/s"], rows)
     )
 
