@@ -160,7 +160,7 @@ def _sensible_scan(given: list[tuple[str, str]]) -> list[tuple[str, str]]:
 def command_lines(draw: inputs.Draw) -> CommandLine:
     """Half of them mean something; the others have values, combinations or words that are odd."""
     verb = draw(st.sampled_from(VERBS))
-    oddity = draw(st.sampled_from((0.0, 0.0, 0.0, 0.1, 0.3)))
+    oddity = draw(st.sampled_from((0.0, 0.0, 0.0, 0.0, 0.0, 0.1, 0.3)))
     given = [one for option in OPTIONS[verb] for one in _chosen(draw, option, oddity)]
     if verb == "scan" and not oddity:
         given = _sensible_scan(given)
@@ -171,7 +171,7 @@ def command_lines(draw: inputs.Draw) -> CommandLine:
     if verb != "models":
         groups = draw(st.permutations(groups))
     words = [verb, *(word for group in groups for word in group)]
-    for _ in range(draw(st.sampled_from((0, 0, 0, 0, 0, 0, 0, 1, 2)))):
+    for _ in range(draw(st.sampled_from((0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2)))):
         at = draw(st.integers(0, len(words)))
         how = draw(st.sampled_from(["insert", "drop", "repeat"]))
         new = {"drop": [], "repeat": words[at : at + 1]}.get(how, [draw(st.sampled_from(ODD_WORDS))])
