@@ -263,7 +263,8 @@ def track(result: dict) -> str:
 
 
 def other_track(result: dict) -> str:
-    return track(result).replace("kept back", "not kept back: settings were chosen there, and most was trained on")
+    text = track(result).replace("a track of E. coli", "the track on other stretches")
+    return text.replace("kept back", "not kept back: settings were chosen there, and most was trained on")
 
 
 def promoter_scans(result: dict) -> str:

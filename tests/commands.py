@@ -43,10 +43,10 @@ def processor_seconds() -> float:
 
 
 def ended_by(process: subprocess.Popen, number: int) -> tuple[bytes, bytes]:
-    """Send a signal to a process, which must end with little more work; what it has written to its pipes."""
+    """Send a signal to a process, which must end within a minute and with little more work; what it has written."""
     before = processor_seconds() + sum(psutil.Process(process.pid).cpu_times()[:2])
     process.send_signal(number)
-    written = process.communicate(timeout=LIMIT)
+    written = process.communicate(timeout=60)
     assert processor_seconds() - before < 4  # well under 1 on a quiet machine
     return written
 

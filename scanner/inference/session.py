@@ -39,8 +39,8 @@ LARGEST_BATCH = 2**26
 SLOW_ON_CPUS = ("SkipLayerNormFusion", "BiasGeluFusion")
 """Fusions whose operators were slower than their parts on a CPU: 2 % of a float32 BERT, 13 % of an int8 one."""
 _CPU_TOKENS = 300
-"""Tokens in a CPU's batch: with half or twice as many a BERT was 1 to 3 % slower, with four times as many, which no
-longer fit into the cache, 7 to 10 % (benchmarks/export_speed.py, 150 tokens a window)."""
+"""Tokens in a CPU's batch. Of a BERT on 150 tokens a window, with AVX-512 half or twice as many were 1 to 3 % slower
+and four times as many 8 to 10 %; without it differences were within the noise (benchmarks/export_speed.py)."""
 _BASES_IN_A_PAIR = 4
 
 _WEIGHTS_FOLDER = "session.model_external_initializers_file_folder_path"
