@@ -176,7 +176,7 @@ def exports(result: dict, title: str = "Exports: speed") -> str:
     for name, one in result["models"].items():
         for way, value in one["windows_per_second"].items():
             rows.append([f"{name}, {one['parameters'] / 1e6:.1f} M", _WAYS.get(way, way), one["best_way"][way] or None,
-                         f"{value:.1f}"])  # fmt: skip
+                         f"{value:.1f}" if value >= 10 else f"{value:.2f}"])  # fmt: skip
     shared = result.get("overlap")
     if shared is not None:
         rows += [
