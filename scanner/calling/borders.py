@@ -86,15 +86,18 @@ def best_stretch(odds):
 def reach(odds, confidence):
     """How many bases, from the first on, belong to a repeat with this confidence or more."""
     n = odds.shape[0]
-    sums = np.zeros(n + 1)
+    weights = np.zeros(n + 1)  # first the sums of the odds
+    most = 0.0
     for i in range(n):
-        sums[i + 1] = sums[i] + odds[i]
-    weights = np.exp2(sums - sums.max())
-    wanted = confidence * weights.sum()
-    beyond = 0.0
+        weights[i + 1] = weights[i] + odds[i]
+        most = max(most, weights[i + 1])
+    total = beyond = 0.0
+    for i in range(n + 1):
+        weights[i] = np.exp2(weights[i] - most)
+        total += weights[i]
     for size in range(n, 0, -1):
         beyond += weights[size]
-        if beyond >= wanted:
+        if beyond >= confidence * total:
             return size
     return 0
 

@@ -69,10 +69,12 @@ def _fit_samples(codes, unit, first, last, confidence):
                     start = repeat_borders(stretch, unit, positions, confidence)[0]
                 if last and sample == SAMPLES - 1:
                     end = begin + repeat_borders(stretch, unit, positions, confidence)[1]
-            votes = count_votes(stretch, p, positions)
-            bases += votes[0]
-            deleted += votes[1]
-            inserted += votes[2]
+            votes, deletions, insertions = count_votes(stretch, p, positions)
+            for j in range(p):
+                deleted[j] += deletions[j]
+                for base in range(5):
+                    bases[j, base] += votes[j, base]
+                    inserted[j, base] += insertions[j, base]
         if not final:
             unit = primitive(elect(unit, bases, deleted, inserted))
     return start, end, rotate(unit, np.zeros(0, dtype=np.int32), np.zeros(4, dtype=np.int64))[0], counts
@@ -81,7 +83,8 @@ def _fit_samples(codes, unit, first, last, confidence):
 @njit(nogil=True, cache=True)
 def add_counts(counts, codes, positions, events, size):
     period, matches, mismatches, indels = adjacent_copies(codes, positions, size)
-    counts[:4] += events
+    for event in range(4):
+        counts[event] += events[event]
     counts[4] += codes.shape[0]
     counts[5] += matches
     counts[6] += mismatches

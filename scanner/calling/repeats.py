@@ -42,6 +42,11 @@ composition in percent; entropy in hundredths of a bit; index into the satellite
 consensus, ``letters[unit_start:unit_end]``."""
 
 
+PART = np.dtype([("call", "i8"), ("start", "i8"), ("end", "i8"), ("unit_size", "i8"), ("opens", "?"), ("closes", "?")])
+"""A segment before it is told: the index of its call, where it is, 0-based half-open; the bases of the unit that it was
+found by; whether its start and its end are where its call's scores faded out."""
+
+
 class Annotation(NamedTuple):
     """Segments (SEGMENT, in order of call and start), and the letters of their units: uint8, ASCII."""
 
@@ -102,7 +107,7 @@ def annotate(
         if end - begin <= SPAN:
             codes = np.ascontiguousarray(read(begin, end))
             places = starts[first:last] - begin, ends[first:last] - begin
-            rows, units = annotate_span(codes, *places, *library, min_length, confidence, True, True)
+            rows, units = annotate_span(codes, *places, library, min_length, confidence)
         else:
             rows, units = annotate_giant(read, begin, end, library, confidence)
         rows["call"] += first
@@ -126,7 +131,7 @@ def annotate_giant(
         stop = min(end, start + SPAN)
         codes = np.ascontiguousarray(read(start, stop))
         places = np.zeros(1, dtype=np.int64), np.array([stop - start])
-        rows, units = annotate_span(codes, *places, *library, 1, confidence, start == begin, stop == end)
+        rows, units = annotate_span(codes, *places, library, 1, confidence, start == begin, stop == end)
         cuts = np.cumsum(rows["consensus_size"])
         parts = list(zip(rows, np.split(units, cuts[:-1]), strict=True))
         for row, _ in parts:
@@ -158,13 +163,30 @@ def _join(found) -> Annotation:
     return Annotation(segments, _LETTERS[np.concatenate([units for _, units in found])])
 
 
-@njit(nogil=True, cache=True)
-def annotate_span(codes, starts, ends, rings, bounds, owners, words, holders, min_length, confidence, begins, stops):
+def annotate_span(
+    codes: np.ndarray,
+    starts: np.ndarray,
+    ends: np.ndarray,
+    library: tuple,
+    min_length: int,
+    confidence: float,
+    begins: bool = True,
+    stops: bool = True,
+) -> tuple[np.ndarray, np.ndarray]:
     """(SEGMENT rows with positions from the span's start, codes of their units one behind the other).
 
     ``begins`` and ``stops``: whether the calls begin and end at their starts and ends, and are not parts of a longer.
     """
-    rows = np.zeros(starts.shape[0] + 16, dtype=SEGMENT)
+    # Two compiled functions, one after the other: Numba optimises a function anew with all that it calls, and one that
+    # calls both would take a first run half as long again.
+    parts, units = split_span(codes, starts, ends, min_length, begins, stops)
+    return tell_span(codes, parts, units, *library, min_length, confidence)
+
+
+@njit(nogil=True, cache=True)
+def split_span(codes, starts, ends, min_length, begins, stops):
+    """The segments of calls: (PART rows, codes of the units that they were found by, one behind the other)."""
+    parts = np.zeros(starts.shape[0] + 16, dtype=PART)
     units = np.empty(1024, dtype=np.uint8)
     number = size = 0
     for call in range(starts.shape[0]):
@@ -178,27 +200,58 @@ def annotate_span(codes, starts, ends, rings, bounds, owners, words, holders, mi
             first = 0
         if not stops:
             last = borders.shape[0] - 1
-        for part in range(first, last):
-            bases = sequence[borders[part] : borders[part + 1]]
-            opens, closes = begins and part == first, stops and part == last - 1
-            start, end, unit, counts = fit_segment(bases, found[part], opens, closes, confidence)
-            if last - first == 1 and end - start < min_length:
-                continue
-            bases = bases[start:end]
-            p = unit.shape[0]
-            if number == rows.shape[0]:
-                rows = np.concatenate((rows, np.zeros_like(rows)))
-            while size + p > units.shape[0]:
-                units = np.concatenate((units, np.empty_like(units)))
-            row = rows[number]
-            row["call"], row["start"] = call, starts[call] + borders[part] + start
-            row["end"] = row["start"] + end - start
-            fill_row(row, bases, p, counts)
-            row["name"] = find_satellite(unit, rings, bounds, owners, words, holders)
-            units[size : size + p] = unit
-            size += p
+        for place in range(first, last):
+            unit = found[place]
+            if number == parts.shape[0]:
+                parts = grown(parts, 2 * number)
+            if size + unit.shape[0] > units.shape[0]:
+                units = grown(units, 2 * (size + unit.shape[0]))
+            part = parts[number]
+            part["call"] = call
+            part["start"], part["end"] = starts[call] + borders[place], starts[call] + borders[place + 1]
+            part["opens"], part["closes"] = begins and place == first, stops and place == last - 1
+            part["unit_size"] = unit.shape[0]
+            for j in range(unit.shape[0]):
+                units[size + j] = unit[j]
+            size += unit.shape[0]
             number += 1
-    return rows[:number], units[:size]
+    return parts[:number], units[:size]
+
+
+@njit(nogil=True, cache=True)
+def tell_span(codes, parts, units, rings, bounds, owners, words, holders, min_length, confidence):
+    """`annotate_span` of calls that are split. A call of one segment that is shorter than ``min_length`` has none."""
+    rows = np.zeros(parts.shape[0], dtype=SEGMENT)
+    told = np.empty(units.shape[0] + 64, dtype=np.uint8)
+    number = size = used = 0
+    for part in parts:
+        unit = units[used : used + part["unit_size"]]
+        used += part["unit_size"]
+        bases = codes[part["start"] : part["end"]]
+        start, end, unit, counts = fit_segment(bases, unit, part["opens"], part["closes"], confidence)
+        if part["opens"] and part["closes"] and end - start < min_length:
+            continue
+        p = unit.shape[0]
+        if size + p > told.shape[0]:
+            told = grown(told, 2 * (size + p))
+        row = rows[number]
+        row["call"], row["start"], row["end"] = part["call"], part["start"] + start, part["start"] + end
+        fill_row(row, bases[start:end], p, counts)
+        row["name"] = find_satellite(unit, rings, bounds, owners, words, holders)
+        for j in range(p):
+            told[size + j] = unit[j]
+        size += p
+        number += 1
+    return rows[:number], told[:size]
+
+
+@njit(nogil=True, cache=True)
+def grown(values, size):
+    """An array of ``size`` that begins with the values."""
+    larger = np.zeros(size, dtype=values.dtype)
+    for i in range(values.shape[0]):
+        larger[i] = values[i]
+    return larger
 
 
 @njit(nogil=True, cache=True, inline="always")

@@ -78,7 +78,7 @@ def improve(codes, unit, positions, events, rounds):
     """`refine` from an alignment on."""
     for _ in range(rounds):
         voted = primitive(elect(unit, *count_votes(codes, unit.shape[0], positions)))
-        if voted.shape[0] == unit.shape[0] and np.all(voted == unit):
+        if same_codes(voted, unit):
             break
         unit = voted
         positions, events = align(codes, unit)
@@ -86,11 +86,29 @@ def improve(codes, unit, positions, events, rounds):
 
 
 @njit(nogil=True, cache=True, inline="always")
+def same_codes(one, other):
+    same = one.shape[0] == other.shape[0]
+    i = 0
+    while same and i < one.shape[0]:
+        same = one[i] == other[i]
+        i += 1
+    return same
+
+
+@njit(nogil=True, cache=True, inline="always")
 def changed_unit(unit, j, shorter, base):
     """The unit without its base at ``j``, or with ``base`` behind it."""
-    if shorter:
-        return np.concatenate((unit[:j], unit[j + 1 :]))
-    return np.concatenate((unit[: j + 1], np.full(1, base, dtype=np.uint8), unit[j + 1 :]))
+    p = unit.shape[0]
+    changed = np.empty(p - 1 if shorter else p + 1, dtype=np.uint8)
+    size = 0
+    for i in range(p):
+        if i != j or not shorter:
+            changed[size] = unit[i]
+            size += 1
+        if i == j and not shorter:
+            changed[size] = base
+            size += 1
+    return changed
 
 
 @njit(nogil=True, cache=True, inline="always")
@@ -204,10 +222,22 @@ def find_unit(codes):
     periods = candidate_periods(counts, n)
     if periods.shape[0] == 0:
         periods = np.ones(1, dtype=np.int64)
-    unit, positions, events = try_periods(codes, np.sort(periods))
+    unit, positions, events = try_periods(codes, ascending(periods))
     if positions.shape[0] < n:
         positions, events = align(codes, unit)
     return improve(codes, unit, positions, events, ROUNDS)
+
+
+@njit(nogil=True, cache=True, inline="always")
+def ascending(few):
+    """The same numbers in ascending order, by insertion: NumPy's sort takes seconds to compile."""
+    for i in range(1, few.shape[0]):
+        one, place = few[i], i
+        while place and few[place - 1] > one:
+            few[place] = few[place - 1]
+            place -= 1
+        few[place] = one
+    return few
 
 
 @njit(nogil=True, cache=True, inline="always")
@@ -263,4 +293,7 @@ def rotate(unit, positions, events):
                 positions[i] = j - turn if j >= turn else j - turn + p
             else:
                 positions[i] = j + turn if -1 - j >= turn else j + turn - p
-    return np.concatenate((unit[turn:], unit[:turn])), positions, events
+    turned = np.empty_like(unit)
+    for j in range(p):
+        turned[j] = unit[j + turn if j + turn < p else j + turn - p]
+    return turned, positions, events
