@@ -38,15 +38,20 @@ class ClassifierData(Part):
     """What of a data set of `genoscan data` an epoch sees, beside every sequence of it as it stands.
 
     in_genome: windows of the card's size about places in or beside a sequence, to each sequence (0: none).
-    simulated: sequences simulated over chains that are fitted on the training negatives.
+    simulated: sequences simulated over chains that are fitted on the training negatives, other ones in each epoch.
+    brief: share of the simulated repeats that are hardly longer than the shortest, as most of a catalogue are.
     """
 
     in_genome: float = Field(default=0.5, ge=0, le=1)
     simulated: int = Field(default=0, ge=0, multiple_of=2)
+    brief: float = Field(default=0.0, ge=0, le=1)
 
 
 class ClassifierFit(Part):
-    """Settings of transformers' Trainer: AdamW, linear warm-up, then linear decay to zero."""
+    """Settings of transformers' Trainer: AdamW, linear warm-up, then linear decay to zero.
+
+    moving_average: decay a step of the mean of weights that is measured and kept instead of the last ones; 0: none.
+    """
 
     batch: int = Field(gt=0, description="sequences to a step on each device")
     epochs: int = Field(gt=0)
@@ -54,6 +59,7 @@ class ClassifierFit(Part):
     warmup: int = Field(default=100, ge=0, description="steps in which the learning rate rises")
     weight_decay: float = Field(default=0.01, ge=0, allow_inf_nan=False)
     clip: float = Field(default=1.0, gt=0, description="largest norm of the gradient")
+    moving_average: float = Field(default=0.0, ge=0, lt=1)
 
 
 class ClassifierCard(CardSettings):

@@ -119,7 +119,13 @@ def _train(
         fit=Fit(**recipe.fit.model_dump(), precision="fp32"),
         seed=recipe.seed,
         model=Predictor(net, tokens=True),
-        train=Examples(training_examples(recipe, windows["train"]), spec, training=True, seed=recipe.seed),
+        train=Examples(
+            lasting_examples(recipe, windows["train"]),
+            spec,
+            training=True,
+            seed=recipe.seed,
+            drawn=simulated_examples(recipe, windows["train"]) if recipe.data.simulated else None,
+        ),
         held_out=_held_out(recipe, windows["validation"]),
         collate=partial(collate, UNKNOWN),
         loss=cross_entropy,
@@ -134,17 +140,29 @@ def _train(
     return run_job(job)
 
 
-def training_examples(recipe: ClassifierRecipe, windows: Sequence[Window]) -> list[Example]:
-    """What an epoch sees: a pure function of recipe and training split."""
+def lasting_examples(recipe: ClassifierRecipe, windows: Sequence[Window]) -> list[Example]:
+    """What every epoch sees of the training split: a pure function of both."""
     generator = np.random.default_rng((recipe.seed, 1))
-    examples = alone(windows) + in_genome(generator, windows, classifier_card(recipe), recipe.data.in_genome)
-    if recipe.data.simulated:
-        separator = np.full(1, UNKNOWN_BASE, dtype=np.uint8)
-        background = np.concatenate([part for one in windows if one.label == 0 for part in (one.codes, separator)])
-        tables = [markov_table(background, order) for order in ORDERS if 4 ** (order + 1) <= len(background) // 4]
-        for pair in range(recipe.data.simulated // 2):
-            examples += alone(simulated_windows(recipe.seed, pair, tables, 2 * recipe.net.k, recipe.net.longest, 0))
-    return examples
+    return alone(windows) + in_genome(generator, windows, classifier_card(recipe), recipe.data.in_genome)
+
+
+def simulated_examples(recipe: ClassifierRecipe, windows: Sequence[Window]) -> Callable[[int], list[Example]]:
+    """Those of an epoch, over chains that are fitted on the training split's negatives; no two epochs share one."""
+    separator = np.full(1, UNKNOWN_BASE, dtype=np.uint8)
+    background = np.concatenate([part for one in windows if one.label == 0 for part in (one.codes, separator)])
+    tables = [markov_table(background, order) for order in ORDERS if 4 ** (order + 1) <= len(background) // 4]
+    pairs, data = recipe.data.simulated // 2, recipe.data
+    sizes = 2 * recipe.net.k, recipe.net.longest
+
+    def drawn(epoch: int) -> list[Example]:
+        numbers = range(epoch * pairs, (epoch + 1) * pairs)
+        return [
+            one
+            for pair in numbers
+            for one in alone(simulated_windows(recipe.seed, pair, tables, *sizes, 0, data.brief))
+        ]
+
+    return drawn
 
 
 def _held_out(recipe: ClassifierRecipe, windows: Sequence[Window]) -> dict[str, Examples]:

@@ -12,7 +12,13 @@ from commands import invoke
 
 from genoscan.scanner.errors import GenoscanError, UsageError
 from genoscan.training import classify
-from genoscan.training.classify import load_classifier, predict, train_classifier, training_examples
+from genoscan.training.classify import (
+    lasting_examples,
+    load_classifier,
+    predict,
+    simulated_examples,
+    train_classifier,
+)
 from genoscan.training.data.window_dataset import read_split
 from genoscan.training.devices import resolve_device
 from genoscan.training.metrics import count, measures
@@ -137,11 +143,25 @@ def test_what_does_not_fit(data, whole, tmp_path):
         load_classifier(tmp_path / "broken")
 
 
+def alike(some, others):
+    return all(a[1] == b[1] and np.array_equal(a[0], b[0]) for a, b in zip(some, others, strict=True))
+
+
 def test_examples_are_a_pure_function_of_the_recipe(data):
     rows = read_split(data, "train")
-    first, again = (training_examples(tiny_recipe(), rows) for _ in range(2))
-    assert len(first) == len(again) > len(rows) + 4 + 20
-    assert all(a[1] == b[1] and np.array_equal(a[0], b[0]) for a, b in zip(first, again, strict=True))
+    first, again = (lasting_examples(tiny_recipe(), rows) for _ in range(2))
+    assert len(first) > len(rows) + 4
+    assert alike(first, again)
+
+
+def test_simulated_examples_are_other_ones_in_each_epoch_and_the_same_again(data):
+    rows, recipe = read_split(data, "train"), tiny_recipe()
+    drawn = simulated_examples(recipe, rows)
+    first, second = drawn(0), drawn(1)
+    assert len(first) == len(second) == recipe.data.simulated
+    assert [label for _, label in first] == [label for _, label in second]
+    assert not {codes.tobytes() for codes, _ in first} & {codes.tobytes() for codes, _ in second}
+    assert alike(second, simulated_examples(recipe, rows)(1))
 
 
 def test_devices(monkeypatch):

@@ -105,3 +105,13 @@ def test_training_shows_both_strands_and_an_epoch_again_as_it_was():
     still = Examples([(codes, 1)], CARD.input, training=False)
     assert still[0][0].tolist() in [list(one) for one in set(epochs)]
     assert still.lengths.tolist() == [8]
+
+
+def test_what_is_drawn_is_that_of_the_epoch():
+    codes = [np.full(size, 1, dtype=np.uint8) for size in (9, 12, 15)]
+    shown = Examples([(codes[0], 1)], CARD.input, training=False, drawn=lambda epoch: [(codes[1 + epoch], 0)])
+    assert (len(shown), shown.lengths.tolist()) == (2, [9, 12])
+    shown.epoch = 1
+    assert (len(shown), shown.lengths.tolist()) == (2, [9, 15])
+    shown.epoch = 0
+    assert shown.lengths.tolist() == [9, 12]

@@ -7,7 +7,7 @@ places in or beside a sequence stand as in a genome: the score of a window is th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -69,10 +69,27 @@ def window_example(generator: np.random.Generator, one: Window, card: ModelCard)
 
 
 class Examples(torch.utils.data.Dataset):
-    """Tokens of examples; for training of a random strand in each ``epoch``, a pure function of it and the seed."""
+    """Tokens of examples; for training of a random strand in each ``epoch``, a pure function of it and the seed.
 
-    def __init__(self, examples: Sequence[Example], spec: KmerInput, training: bool, seed: int = 0):
-        self.examples, self.spec, self.training, self.seed, self.epoch = examples, spec, training, seed, 0
+    drawn: examples of an epoch, always as many, that stand behind the others in that epoch.
+    """
+
+    def __init__(
+        self, examples: Sequence[Example], spec: KmerInput, training: bool, seed: int = 0,
+        drawn: Callable[[int], Sequence[Example]] | None = None,
+    ):  # fmt: skip
+        self._lasting, self._drawn = list(examples), drawn
+        self.spec, self.training, self.seed = spec, training, seed
+        self.epoch = 0
+
+    @property
+    def epoch(self) -> int:
+        return self._epoch
+
+    @epoch.setter
+    def epoch(self, epoch: int) -> None:
+        self._epoch = epoch
+        self.examples = self._lasting if self._drawn is None else [*self._lasting, *self._drawn(epoch)]
 
     def __len__(self) -> int:
         return len(self.examples)

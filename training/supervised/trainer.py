@@ -283,6 +283,7 @@ class _Progress(TrainerCallback):
 
     def on_epoch_begin(self, args, state, control, **_: Any) -> None:  # noqa: ARG002
         self.sampler.epoch = self.job.train.epoch = int(state.epoch or 0)
+        self.sampler.lengths = self.job.train.lengths  # what is drawn anew has others in each epoch
 
     def on_step_end(self, args, state, control, **_: Any) -> None:  # noqa: ARG002
         self.average.step(state.global_step)
