@@ -2,148 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
+
+from promoter_tables import gue, other_track, plant, promoter_scans, shuffled, starts, track, ways
+from repeat_tables import accuracy, false_calls, real, short_contigs, speed, units, windows
+from table_parts import FIRST, percent, table, three
 
 from genoscan.results.throughput_table import duration, number
-
-Cells = Sequence[object]
-
-FIRST = "1.0.0"
-"""Version of `repeats` where a result does not say it."""
-
-
-def table(head: Cells, rows: Iterable[Cells]) -> str:
-    """A Markdown table; None is an empty cell, and numbers stand right."""
-    lines = ["| " + " | ".join(map(str, head)) + " |", "|---" + "|---:" * (len(head) - 1) + "|"]
-    lines += ["| " + " | ".join("" if cell is None else str(cell) for cell in row) + " |" for row in rows]
-    return "\n".join(lines)
-
-
-def percent(value: float | None, digits: int = 1) -> str | None:
-    return None if value is None else f"{100 * value:.{digits}f} %"
-
-
-def three(value: float | None) -> str | None:
-    return None if value is None else f"{value:.3f}"
-
-
-def bold(tool: str) -> str:
-    """Ours in bold."""
-    return f"**{tool}**" if tool.startswith(("genoscan", "promoter-")) else tool
-
-
-def accuracy(result: dict) -> str:
-    sets = result["sets"]
-    tools = dict.fromkeys(tool for one in sets.values() for tool in one["tools"])
-    first = sets["Markov"]["tools"]
-    rows = [
-        [
-            bold(tool),
-            *(three(first.get(tool, {}).get(measure)) for measure in ("precision", "recall", "f1")),
-            *(three(one["tools"].get(tool, {}).get("mcc")) for one in sets.values()),
-        ]
-        for tool in tools
-    ]
-    head = ["tool", "precision", "recall", "F1", *(f"MCC, {name}" for name in sets)]
-    about = "; ".join(f"**{name}**: {one['about']}" for name, one in sets.items())
-    return (
-        "### Repeats: accuracy on simulated genomes\n\n"
-        "Bases in tandem repeats; precision, recall, F1 on the first set. "
-        f"Sets: {about}.\n\n" + table(head, rows)
-    )
-
-
-def false_calls(result: dict) -> str:
-    controls = result["controls"]
-    tools = dict.fromkeys(tool for one in controls.values() for tool in one)
-    rows = [
-        [bold(tool), *(_whole(one.get(tool, {}).get("bases_per_mb")) for one in controls.values())] for tool in tools
-    ]
-    return (
-        "### Repeats: calls where there are none\n\n"
-        "Bases called in a megabase of sequence that has tandem repeats by chance only "
-        f"({result['sequence']}, {result['bases'] / 1e6:g} Mb).\n\n" + table(["tool", *controls], rows)
-    )
-
-
-def _whole(value: float | None) -> str | None:
-    return None if value is None else f"{value:,.0f}"
-
-
-def real(result: dict) -> str:
-    human, genomes = result["human"]["tools"], result["satellites"]["genomes"]
-    catalogues = [one for one in next(iter(human.values())) if one != "called_bases_per_mb"]
-    rows = [
-        [
-            bold(tool),
-            *(percent(one.get(name, {}).get("covered")) for name in catalogues),
-            f"{one['called_bases_per_mb']:,}",
-        ]
-        for tool, one in human.items()
-    ]
-    tools = dict.fromkeys(tool for one in genomes.values() for tool in one["tools"])
-    satellites = [
-        [bold(tool), *(percent(one["tools"].get(tool, {}).get("share_called")) for one in genomes.values())]
-        for tool in tools
-    ]
-    return (
-        "### Repeats: human sequence\n\n"
-        "Share of the catalogues' bases that are called, in pieces of hg38 chr1; and what "
-        "is called in all. A catalogue is not the truth: UCSC's simpleRepeat was made with TRF.\n\n"
-        + table(["tool", *catalogues, "called, bases a Mb"], rows)
-        + "\n\nShare of two satellite regions that is called:\n\n"
-        + table(["tool", *genomes], satellites)
-    )
-
-
-def units(result: dict) -> str:
-    peer = next(name for name in result["seconds"] if name != "genoscan")
-    rows = []
-    for kind, sizes in result["kinds"].items():
-        one = sizes["all"]
-        rows.append([
-            kind, f"{one['arrays']:,}",
-            *(percent(one[tool][measure]) for measure in ("period", "consensus") for tool in ("genoscan", peer)),
-            percent(one["oracle_consensus"]),
-        ])  # fmt: skip
-    head = [
-        "arrays",
-        "number",
-        "period",
-        f"period, {peer}",
-        "consensus",
-        f"consensus, {peer}",
-        "best possible consensus",
-    ]
-    return (
-        "### Repeats: periods and units\n\nShare of simulated arrays whose period and consensus are right.\n\n"
-        + table(head, rows)
-    )
-
-
-def speed(result: dict) -> str:
-    human, centromere = result["genomes"]["human"], result["genomes"]["centromere"]
-    rows = [
-        [bold(tool), _speed(human[tool]), _speed(centromere[tool]), f"{_peak(human[tool], centromere[tool]):,.0f}"]
-        for tool in human
-    ]
-    return (
-        '### Repeats: speed\n\nMb/s of the whole command less its start-up, best of the rounds; "<": stopped before it '
-        f"was done. The genomes: human chr20, {human['genoscan repeats']['bases'] / 1e6:g} Mb, and the T2T centromere "
-        f"of chr8, {centromere['genoscan repeats']['bases'] / 1e6:.1f} Mb.\n\n"
-        + table(["tool", "human, Mb/s", "centromere, Mb/s", "peak memory, MB"], rows)
-    )
-
-
-def _speed(row: dict) -> str:
-    value = row.get("mb_per_second")
-    return (
-        f"< {row['mb_per_second_below']:.2g}" if value is None else f"{value:.2f}" if value >= 0.1 else f"{value:.3f}"
-    )
-
-
-def _peak(*rows: dict) -> float:
-    return max(row.get("peak_mb", 0.0) for row in rows)
 
 
 def throughput(result: dict) -> str:
@@ -217,95 +82,6 @@ def families(result: dict) -> str:
     )
 
 
-def plant(result: dict) -> str:
-    networks = result["networks"]
-    measures = [one for one in next(iter(networks.values()))["test"] if one.startswith("r2_determination/")]
-    rows = [
-        [bold(name), *(_with_interval(one["test"][measure]) for measure in ("mean/r2_determination", *measures))]
-        for name, one in networks.items()
-    ]
-    return (
-        "### Promoters: strength in plants\n\n"
-        "R2 (determination) on genes of no training, with bootstrap intervals of 95 %; "
-        "a network like that of Jores et al. 2021 on the same rows.\n\n"
-        + table(["network", "mean", *(one.split("/")[1] for one in measures)], rows)
-    )
-
-
-def _with_interval(found: dict) -> str:
-    return f"{found['value']:.2f} ({found['low']:.2f}-{found['high']:.2f})"
-
-
-def gue(result: dict) -> str:
-    rows = [
-        [f"genoscan's network, {one['weights']:,} weights, from scratch", name, _with_interval(one["test"]["mcc"])]
-        for name, one in result["sets"].items()
-    ]
-    rows += [[f"{name}, pretrained (published)", "core promoters", three(value)]
-             for name, value in result["published MCC"].items()]  # fmt: skip
-    return (
-        "### Promoters: GUE's human core promoters\n\nMCC on the test split as published "
-        "([GUE](https://arxiv.org/abs/2306.15006)); published figures as "
-        "[DNALLM-Mark](https://github.com/zhangtaolab/dnallmmark) has them.\n\n"
-        + table(["network", "set", "MCC"], rows)
-    )
-
-
-def track(result: dict) -> str:
-    tools = result["tools"]
-    measures = ("average_precision", "precision at 1 calls a peak", "recall at 1 calls a peak", "spearman")
-    rows = [[bold(tool), *(three(one[measure]) for measure in measures)] for tool, one in tools.items()]
-    return (
-        "### Promoters: a track of E. coli\n\n"
-        f"Against {result['peaks']} measured peaks in parts of the genome that were kept back.\n\n"
-        + table(["tool", *measures], rows)
-    )
-
-
-def other_track(result: dict) -> str:
-    text = track(result).replace("a track of E. coli", "the track on other stretches")
-    return text.replace("kept back", "not kept back: settings were chosen there, and most was trained on")
-
-
-def promoter_scans(result: dict) -> str:
-    rows = [
-        [bold(f"genoscan {name}"), one["megabases_a_second"], f"{one['minutes_for_a_human_genome']:.0f} min"]
-        for name, one in result["models"].items()
-    ]
-    return (
-        "### Promoters: whole scans\n\nThe whole command on "
-        f"{result['bases'] / 1e6:.1f} Mb of human sequence, both strands, {result['threads']} threads.\n\n"
-        + table(["model", "Mb/s", "human genome"], rows)
-    )
-
-
-def shuffled(result: dict) -> str:
-    megabases = result["bases"] / 1e6
-    rows = [
-        [f"{one['height']:.2f}", f"{one['calls'] / megabases:.1f}", f"{one['shuffled'] / megabases:.1f}"]
-        for one in result["false_discovery"]
-    ]
-    return (
-        f"### Promoters: {result['model']} in shuffled sequence\n\nPeaks a megabase of a height or more, in "
-        f"{megabases:.1f} Mb and in the same dinucleotides shuffled.\n\n"
-        + table(["height", "genome", "shuffled"], rows)
-    )
-
-
-def starts(result: dict) -> str:
-    rows = [
-        [one["threshold"], f"{one['calls a megabase']:.1f}", percent(one["share near a start"]),
-         percent(one["share of starts found"])]
-        for one in result["thresholds"]
-    ]  # fmt: skip
-    chance = percent(result["share near a start by chance"])
-    return (
-        f"### Promoters: {result['model']} beside annotated starts\n\n{result['starts']} starts in "
-        f"{result['megabases']:.1f} Mb; {chance} of places are near one by chance.\n\n"
-        + table(["threshold", "calls a Mb", "near a start", "starts found"], rows)
-    )
-
-
 def mixtures(result: dict) -> str:
     rates = {one["coverage"]: one["rates"] for one in result["detection"]}
     rows = [
@@ -376,15 +152,6 @@ def scaling(result: dict) -> str:
     )
 
 
-def short_contigs(result: dict) -> str:
-    cases = {name: one for name, one in result.items() if isinstance(one, dict) and "contigs" in one}
-    rows = [[name, one["mb_per_second_1"], one["mb_per_second_2"]] for name, one in cases.items()]
-    rows.append(["times slower", result["times_slower_1"], result["times_slower_2"]])
-    return f"### Scaling: many contigs\n\nMb/s, `repeats` {result.get('model', FIRST)}.\n\n" + table(
-        ["genome", "1 thread", "2 threads"], rows
-    )
-
-
 def gpu(result: dict) -> str:
     rows = [
         [one["model"], one["device"], one["workers"], one["threads"], one["batch_size"],
@@ -403,6 +170,7 @@ SECTIONS: dict[str, Callable[[dict], str]] = {
     "repeats_false_calls": false_calls,
     "repeats_real": real,
     "repeats_units": units,
+    "repeats_windows": windows,
     "repeats_speed": speed,
     "throughput": throughput,
     "gpu": gpu,
@@ -413,6 +181,7 @@ SECTIONS: dict[str, Callable[[dict], str]] = {
     "promoters_track_others": other_track,
     "promoters_speed": promoter_scans,
     "promoters_shuffled": shuffled,
+    "promoters_ways": ways,
     "promoters_plant": plant,
     "promoters_shuffled_plant": shuffled,
     "promoters_starts": starts,
