@@ -29,6 +29,10 @@ PROBE = "probe.safetensors"
 _TOGETHER = 64
 
 
+_SPAN = 0.1
+"""Least height of the plotted curve, in units of its measure."""
+
+
 class Layer(NamedTuple):
     """The best probe of a layer. weight float64 (outputs, width), bias (outputs,): of the embedding as it is."""
 
@@ -182,7 +186,11 @@ def plot_layers(layers: list[Layer], measure: str, title: str, path: Path) -> No
         return
     figure = figures.Figure(figsize=(5, 3.2), layout="constrained")
     axes = figure.subplots()
-    axes.plot([one.number + 1 for one in layers], [one.measures[measure] for one in layers], marker="o")
+    values = [one.measures[measure] for one in layers]
+    axes.plot([one.number + 1 for one in layers], values, marker="o")
+    if max(values) - min(values) < _SPAN:  # layers that are alike are to look alike
+        middle = (max(values) + min(values)) / 2
+        axes.set_ylim(middle - _SPAN / 2, middle + _SPAN / 2)
     axes.set_xlabel("layer")
     axes.set_ylabel(f"{measure} (validation)")
     axes.set_title(title)
