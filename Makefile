@@ -1,5 +1,5 @@
 # make demo   one command from a bare clone to a scanned genome (installs what scanning needs)
-# make test   installs what the tests need and runs them all, most of them two at a time
+# make test   installs what the tests need and runs them all, two at a time
 # make lint   ruff, as CI runs it
 # make docs   the documents as a site, build/site/index.html; what sphinx warns of is an error
 
@@ -7,17 +7,13 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-# Tests that measure times, kill processes or start Ray have the machine to themselves.
-ALONE := $(addprefix tests/,interruptions test_chaos.py test_cli.py scanner/throughput/test_rate.py $(addprefix scanner/test_,actors.py cluster.py temporary.py workers.py))
-
 .PHONY: demo docs test lint clean
 
 demo: $(VENV)/installed-base
 	$(BIN)/genoscan demo --out-dir demo
 
 test: $(VENV)/installed-dev
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(addprefix --ignore=,$(ALONE))
-	$(BIN)/python -m pytest $(ALONE)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .

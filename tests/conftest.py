@@ -11,6 +11,24 @@ from hypothesis import settings
 settings.register_profile("genoscan", deadline=None)  # the first example of many tests compiles
 settings.load_profile("genoscan")
 
+IN_TURN = (
+    "interruptions", "test_chaos.py", "test_cli.py", "scanner/throughput/test_rate.py",
+    *(f"scanner/test_{name}.py" for name in ("actors", "cluster", "temporary", "workers")),
+)  # fmt: skip
+"""Tests that measure times, kill processes or start Ray: in one of several test processes (`-n 2`), never two at a
+time."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """For `--dist loadgroup`: a file's tests share a process, and so do all that run in turn."""
+    if not config.pluginmanager.hasplugin("xdist"):
+        return
+    here = Path(__file__).parent
+    for item in items:
+        file = item.path.relative_to(here).as_posix()
+        group = "in turn" if any(file == one or file.startswith(f"{one}/") for one in IN_TURN) else file
+        item.add_marker(pytest.mark.xdist_group(group))
+
 
 @pytest.fixture(scope="session")
 def data_folder() -> Path:
