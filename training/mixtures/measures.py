@@ -8,16 +8,16 @@ from typing import NamedTuple
 import numpy as np
 
 
-def proportion_errors(found: np.ndarray, truth: np.ndarray) -> dict[str, float]:
+def proportion_errors(found: np.ndarray, truth: np.ndarray) -> dict[str, float | None]:
     """Of proportions float (mixtures, cell types): mean absolute error over all (``mae``), over those that are there
-    (``mae_present``) and over the others (``mae_absent``); ``r2``, the share of the truth's variance that is
-    explained."""
+    (``mae_present``) and over the others (``mae_absent``; None where there are none); ``r2``, the share of the truth's
+    variance that is explained."""
     apart, there = np.abs(found - truth), truth > 0
     rest = ((found - truth) ** 2).sum() / ((truth - truth.mean()) ** 2).sum()
     return {
         "mae": float(apart.mean()),
         "mae_present": float(apart[there].mean()),
-        "mae_absent": float(apart[~there].mean()),
+        "mae_absent": None if there.all() else float(apart[~there].mean()),
         "r2": float(1 - rest),
     }
 
