@@ -33,6 +33,8 @@ import numpy as np
 from genoscan import __version__
 from genoscan.scanner.catalogue import find_model
 from genoscan.scanner.deconvolution.estimates import UNKNOWN
+from genoscan.scanner.deconvolution.fractions import LEAST_CPGS, fractions
+from genoscan.scanner.deconvolution.marker_reads import MarkerReads, marker_reads
 from genoscan.scanner.deconvolution.methods import (
     LEAST_SQUARES,
     LIKELIHOOD,
@@ -44,7 +46,7 @@ from genoscan.scanner.deconvolution.region_network import RegionNetwork, open_re
 from genoscan.scanner.deconvolution.region_tables import matched, read_region_table
 from genoscan.scanner.deconvolution.samples import atlas_reads
 from genoscan.scanner.inference.session import Model, open_model
-from genoscan.scanner.reading.atlas import read_atlas
+from genoscan.scanner.reading.atlas import Atlas, read_atlas
 from genoscan.scanner.throughput.machine import provenance
 from genoscan.training.mixtures.compositions import spiked
 from genoscan.training.mixtures.evaluation import SIZES, estimates
@@ -58,11 +60,12 @@ from genoscan.training.mixtures.methods import (
 )
 from genoscan.training.mixtures.samples import SpikedSample, spiked_samples
 from genoscan.training.tissue.evidence import chain_likelihood, kind_shares
-from genoscan.training.tissue.panel import Panel, open_panel
+from genoscan.training.tissue.panel import Panel, blood_types, open_panel
 from genoscan.training.tissue.settings import WINDOW, ReadSimulation
 from genoscan.training.tissue.simulation import Simulator
 
 LIVER, SPIKE = "Liver-Hep", 0.01
+BULK = ("Liver_STL011", "Sigmoid_Colon_STL001", "Lung_STL001")
 SEED = 11
 BOUND = "bound"
 METHODS = {
@@ -130,6 +133,42 @@ def simulated(panel: Panel, ways: dict[str, Method], coverage: float, many: int,
     return errors, {**facts, "rates": rates}
 
 
+def off_target(panel: Panel, data: Path) -> list[dict]:
+    """Kinds of reads at markers of cell types that a sample does not have: of bulk tissues those of which the
+    likelihood finds at most 0.5 %; of simulated cells of the blood, of 20 people, all others. ``atlas``: unmethylated
+    ones, as the atlas has it."""
+    rows = []
+    atlas, source = bulk_atlas(data)
+    for name in BULK:
+        reads = atlas_reads(str(data / f"{name}.pat.gz"), atlas, source, None)
+        shares = atlas_estimator(reads, atlas.unmethylated, True)(reads.counts)[: len(atlas.cell_types)]
+        there = {kin for kin, share in zip(atlas.cell_types, shares, strict=True) if share > 0.005}
+        expected = np.nan_to_num(atlas.unmethylated) @ (shares / shares.sum())
+        rows.append({"sample": name, **kinds_of_reads(reads, atlas.targets, there, expected)})
+    simulator, blood = Simulator(panel, ReadSimulation(), WINDOW, SEED), blood_types(panel.cell_types)
+    cells = {kin for kin, one in zip(panel.cell_types, blood, strict=True) if one}
+    for place in np.flatnonzero(blood).tolist():
+        pure, people = np.eye(len(blood))[place], range(len(simulator.donors["test"]))
+        samples = [simulator.sample(pure, 10, 100 * place + donor, "test", donor) for donor in people]
+        parts = [marker_reads(sample, panel.atlas.starts, panel.atlas.ends) for sample in samples]
+        reads = MarkerReads(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+        found = kinds_of_reads(reads, panel.atlas.targets, cells, panel.shares[:, place])
+        rows.append({"sample": f"simulated {panel.cell_types[place]}", **found})
+    return rows
+
+
+def kinds_of_reads(reads: MarkerReads, targets: list[str], there: set[str], expected: np.ndarray) -> dict[str, float]:
+    """Shares of reads with four CpGs or more at the markers of other targets."""
+    away = np.array([target != "" and target not in there for target in targets])
+    chosen = away[reads.markers] & (reads.cpgs >= LEAST_CPGS)
+    kept = MarkerReads(*(column[chosen] for column in reads))
+    found, many = fractions(kept, len(away)), kept.counts.sum()
+    throughout = kept.counts[kept.methylated == kept.cpgs].sum()
+    counts = {"unmethylated": found.unmethylated.sum(), "mixed": found.mixed.sum(), "throughout": throughout}
+    shares = {kind: float(count / many) for kind, count in counts.items()}
+    return {**shares, "atlas": float(expected @ found.depths / many), "reads": int(many)}
+
+
 def arrays(data: Path) -> list[dict]:
     """meth_atlas' mixes of its own reference: in-sample by nature."""
     truth = [
@@ -183,13 +222,18 @@ def pregnancies(data: Path) -> dict:
     return result
 
 
+def bulk_atlas(data: Path) -> tuple[Atlas, str]:
+    """The atlas of bulk tissues, and its path."""
+    source = data / "uxm_deconv.Atlas.U25.l4.hg19.tsv.gz"
+    return read_atlas(source), str(source)
+
+
 def bulk(data: Path) -> list[dict]:
     """The first cell types of bulk tissues, by method; reads and atlas by CpG number of hg19."""
-    source = data / "uxm_deconv.Atlas.U25.l4.hg19.tsv.gz"
-    atlas = read_atlas(source)
+    atlas, source = bulk_atlas(data)
     rows = []
-    for name in ("Liver_STL011", "Sigmoid_Colon_STL001", "Lung_STL001"):
-        reads = atlas_reads(str(data / f"{name}.pat.gz"), atlas, str(source), None)
+    for name in BULK:
+        reads = atlas_reads(str(data / f"{name}.pat.gz"), atlas, source, None)
         for method, estimator, tissues in (
             (LIKELIHOOD, atlas_estimator(reads, atlas.unmethylated, True), (*atlas.cell_types, UNKNOWN)),
             (LEAST_SQUARES, least_squares_estimator(reads, atlas.unmethylated, False), atlas.cell_types),
@@ -254,6 +298,7 @@ def main() -> None:
         "model": {"name": model.card.name, "version": model.card.version, "sha256": model.sha256},
         "arrays": arrays(data),
         "bulk": bulk(data),
+        "off_target": off_target(panel, data),
         "pregnancies": pregnancies(data),
         "detection": [],
     }
