@@ -1,6 +1,6 @@
 """Proportions of tissues: simulated cell-free DNA, a spike of 1 % liver, and what others have published.
 
-    python benchmarks/tissue_mixtures.py --data methylation/ --network regions.onnx --mixtures 100 \
+    python benchmarks/tissue_mixtures.py --data methylation/ --network regions.onnx --mixtures 50 \
       --out benchmarks/results/tissue_mixtures.json
 
 ``--data``: a folder with panel_hg38.tsv.gz, uxm_deconv.Atlas.U25.l4.hg19.tsv.gz, Liver_STL011.pat.gz,
@@ -286,7 +286,8 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--network", type=Path, help="a network of region means of the panel")
     parser.add_argument("--model", default="tissue", help="a network of reads of the panel")
-    parser.add_argument("--mixtures", type=int, default=100, help="at 30x; fewer at other depths")
+    parser.add_argument("--depths", type=float, nargs="+", default=[30.0, 100.0])
+    parser.add_argument("--mixtures", type=int, default=50, help="at the first depth; half as many at others")
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
     network = open_region_network(arguments.network) if arguments.network else None
@@ -304,8 +305,9 @@ def main() -> None:
         "detection": [],
     }
     ways = methods(panel, network, model)
-    for coverage, mixtures, seed in ((30, many, 1), (100, max(many // 2, 2), 2), (300, max(many // 4, 2), 3)):
-        errors, rates = simulated(panel, ways, coverage, mixtures, seed)
+    for number, coverage in enumerate(arguments.depths):
+        mixtures = many if number == 0 else max(many // 2, 2)
+        errors, rates = simulated(panel, ways, coverage, mixtures, number + 1)
         result.setdefault("errors", errors)
         result["detection"].append({**rates, "errors": errors})
     arguments.out.write_text(json.dumps(result, indent=1) + "\n")

@@ -84,7 +84,7 @@ def test_how_good_proportions_are():
             f"{100 * one['rates'][method]['found']:.0f} % ({100 * one['rates'][method]['false_rate']:.0f} %)"
             for method in ("least-squares", "region network", "read network", "likelihood", "bound")
         ]
-        assert f"| {one['coverage']}x, {one['mixtures']} mixtures | {' | '.join(cells)} |" in page
+        assert f"| {one['coverage']:g}x, {one['mixtures']} mixtures | {' | '.join(cells)} |" in page
     for method in found["errors"]:
         limits = [one["rates"][method]["limit"] for one in found["detection"]]
         cells = " | ".join("none" if limit is None else f"{100 * limit:g} %" for limit in limits)
