@@ -40,7 +40,7 @@ def evaluate(model, out, atlas, genome, recipe, count, mixtures, coverage, spike
     \b
     Examples:
       genoscan evaluate tissue --atlas panel.tsv.gz --recipe tissue -o evaluation
-      genoscan evaluate tissue --atlas panel.tsv.gz --recipe tissue --mixtures 200 --spike Liver-Hep -o evaluation
+      genoscan evaluate tissue --atlas panel.tsv.gz --mixtures 200 --spike Liver-Hep -o out
       genoscan evaluate reads.onnx --reads reads.csv --region 9 -o evaluation
     """
     from ..scanner.catalogue import find_model
