@@ -83,34 +83,65 @@ def families(result: dict) -> str:
 
 
 def mixtures(result: dict) -> str:
-    rates = {one["coverage"]: one["rates"] for one in result["detection"]}
-    rows = [
+    depths = {f"{one['coverage']:g}x": one for one in result["detection"]}
+    first, *deeper = depths
+    errors = [
         [method, *(f"{one[measure]:.4f}" for measure in ("mae", "mae_present", "mae_absent")), three(one["r2"]),
-         *(percent(rate[method]["found"], 0) for rate in rates.values())]
+         *(f"{depths[depth]['errors'][method]['mae']:.4f}" for depth in deeper)]
         for method, one in result["errors"].items()
     ]  # fmt: skip
-    best = ["best possible", *[None] * 4, *(percent(rate["bound"]["found"], 0) for rate in rates.values())]
     head = ["method", "mean error", "of tissues present", "of absent", "R2",
-            *(f"1 % liver found at {coverage}x" for coverage in rates)]  # fmt: skip
+            *(f"mean error at {depth}" for depth in deeper)]  # fmt: skip
+    rates = {method: [one["rates"][method] for one in depths.values()] for method in depths[first]["rates"]}
+    found = [
+        [method.replace("bound", "best possible"),
+         *(f"{percent(one['found'], 0)} ({percent(one['false_rate'], 0)})" for one in of_depths),
+         *(percent(one["limit"]) or "none" if "limit" in one else None for one in of_depths)]
+        for method, of_depths in rates.items()
+    ]  # fmt: skip
+    found_head = ["method", *(f"1 % at {depth}" for depth in depths), *(f"least at {depth}" for depth in depths)]
+    counts = ", ".join(f"{one['mixtures']} at {depth}" for depth, one in depths.items())
+    off = [
+        [one["sample"], *(percent(one[kind], 2) for kind in ("unmethylated", "atlas", "mixed", "throughout"))]
+        for one in result["off_target"]
+    ]
+    off_head = ["sample", "unmethylated", "as the atlas has it", "mixed", "methylated throughout"]
     keys = ("pregnant_median", "smallest_pregnant", "other_median", "largest_other")
     cases = [[method, *(f"{one[key]:.4f}" for key in keys)] for method, one in result["pregnancies"].items()]
     return (
         "### Tissues: proportions\n\n"
-        "Simulated cell-free DNA of people of no training; liver is found at about 5 % false calls or fewer.\n\n"
-        + table(head, [*rows, best])
+        f"Simulated cell-free DNA of people of no training ({counts}), at {first} where no depth is said. The read "
+        f"network is `{result['model']['name']}` {result['model']['version']}.\n\n"
+        + table(head, errors)
+        + "\n\nLiver: how often 1 % of it is found, with the rate of false calls in brackets, and the least share that "
+        "is found in 95 % of mixtures.\n\n"
+        + table(found_head, found)
         + '\n\nShare of placenta in 15 real samples of cell-free DNA, 7 of them of pregnancies; "authors": what the '
         "authors of CelFiE (https://doi.org/10.1038/s41467-021-22901-x) got.\n\n"
         + table(["method", "median, pregnant", "smallest, pregnant", "median, other", "largest, other"], cases)
+        + "\n\nReads of four CpGs or more at markers of tissues that a sample does not have: of real bulk tissues, and "
+        "simulated.\n\n" + table(off_head, off)
     )
 
 
 def reads(result: dict) -> str:
+    simulated = result["simulated"]["sets"]["new donors"]
+    sets = {"natural": "all cell types alike", "targets": "half from their marker's target"}
+    told = [
+        [said, answer.replace("_", " "), three(one["log_loss"]), percent(one.get("excess"), 2),
+         f"{one['divergence']:.4f}" if "divergence" in one else None, three(one["calibration"])]
+        for name, said in sets.items()
+        for answer, one in simulated[name].items()
+    ]  # fmt: skip
     answers = result["real"]["answers"]
     rows = [[name, f"{one['auroc']:.3f} ({one['low']:.3f}-{one['high']:.3f})", three(one["worst_region"])]
             for name, one in answers.items()]  # fmt: skip
     return (
         "### Tissues: single reads\n\n"
-        f"AUROC of {result['real']['reads']:,} real reads of two samples (MethylBERT's table) in "
+        f"{result['simulated']['reads']:,} simulated reads of people of no training: the bundled model beside the "
+        "exact posterior; excess log-loss, and divergence in nats a read.\n\n"
+        + table(["reads", "answer", "log-loss", "excess", "divergence", "calibration error"], told)
+        + f"\n\nAUROC of {result['real']['reads']:,} real reads of two samples (MethylBERT's table) in "
         "regions that were held out, with intervals of 95 %.\n\n" + table(["classifier", "AUROC", "worst region"], rows)
     )
 

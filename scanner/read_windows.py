@@ -81,9 +81,22 @@ def marked_windows(genome: Genome, reads: MethylationReads, windows: ReadWindows
         end = min(length, int(windows.starts[some].max()) + window)
         bases = genome.codes(contig, first, max(first, end))
         _cut(bases, first, windows.starts, some, codes)
+    _mark_states(reads, windows, codes)
+    return codes
+
+
+def windows_on(bases: np.ndarray, first: int, reads: MethylationReads, windows: ReadWindows, window: int) -> np.ndarray:
+    """`marked_windows` where no genome is at hand, but bases uint8 about the reads, the first of which has the position
+    ``first`` on the contig; N beyond them."""
+    codes = np.full((len(windows.starts), window), UNKNOWN, dtype=np.uint8)
+    _cut(bases, first, windows.starts, np.arange(len(codes)), codes)
+    _mark_states(reads, windows, codes)
+    return codes
+
+
+def _mark_states(reads: MethylationReads, windows: ReadWindows, codes: np.ndarray) -> None:
     marks = np.array([UNMETHYLATED, METHYLATED], dtype=np.uint8)[reads.states]
     _mark(reads.positions, marks, windows.starts, windows.first_sites, windows.end_sites, codes)
-    return codes
 
 
 _FAR = 1 << 16

@@ -32,8 +32,9 @@ def mixtures(atlas, genome, output, name, steps, donors, seed):
     from ..scanner.errors import UsageError
     from ..scanner.writing.output import require_place
     from ..training.mixtures.fit import MixtureFit, fit_mixtures
-    from ..training.mixtures.moments import READS, simulated_moments
+    from ..training.mixtures.moments import simulated_moments
     from ..training.tissue.panel import blood_types, open_panel
+    from ..training.tissue.settings import WINDOW, ReadSimulation
     from ..training.tissue.simulation import Simulator
     from .messages import say
 
@@ -43,7 +44,7 @@ def mixtures(atlas, genome, output, name, steps, donors, seed):
     if blood.all() or not blood.any():
         raise UsageError(f"{atlas}: needs cell types of the blood (Blood-...) and others")
     settings = MixtureFit(steps=steps, donors=donors, seed=seed)
-    simulator = Simulator(panel, READS, 150, seed)
+    simulator = Simulator(panel, ReadSimulation(), WINDOW, seed)
     say(f"{atlas}: reads of {len(panel.cell_types)} cell types of {donors} donors")
     moments = simulated_moments(simulator, "training", donors, seed)
     network = fit_mixtures(

@@ -72,3 +72,70 @@ def test_how_long_promoters_of_a_human_genome_take():
         assert said in text_of(f"models/{name}.md")
         (row,) = [line for line in (ROOT / "README.md").read_text().splitlines() if line.startswith(f"| [{name}]")]
         assert f"a human genome in {minutes:.0f} minutes |" in row
+
+
+def test_how_good_proportions_are():
+    found, page, readme = results("tissue_mixtures"), text_of("docs/tissue.md"), text_of("README.md")
+    for method, one in found["errors"].items():
+        errors = " | ".join(f"{one[kind]:.4f}" for kind in ("mae", "mae_present", "mae_absent"))
+        assert f"| {method} | {errors} | {one['r2']:.3f} |" in page
+    for one in found["detection"]:
+        cells = [
+            f"{100 * one['rates'][method]['found']:.0f} % ({100 * one['rates'][method]['false_rate']:.0f} %)"
+            for method in ("least-squares", "region network", "read network", "likelihood", "bound")
+        ]
+        assert f"| {one['coverage']:g}x, {one['mixtures']} mixtures | {' | '.join(cells)} |" in page
+    for method in found["errors"]:
+        limits = [one["rates"][method]["limit"] for one in found["detection"]]
+        cells = " | ".join("none" if limit is None else f"{100 * limit:g} %" for limit in limits)
+        assert f"| {method} | {cells} |" in page
+    errors = [f"{found['errors'][method]['mae']:.3f}" for method in ("likelihood", "read network", "least-squares")]
+    assert "{} by likelihood from the atlas, {} by the bundled network, {} by least squares".format(*errors) in readme
+
+
+def test_how_good_the_model_of_reads_is():
+    sets, page = results("tissue_reads")["simulated"]["sets"]["new donors"], text_of("models/tissue.md")
+    names = {
+        "model": "**model**",
+        "exact": "exact posterior",
+        "naive_bayes": "naive Bayes on each read's state at its marker",
+        "chance": "chance",
+    }
+    for answers in sets.values():
+        for name, said in names.items():
+            one = answers[name]
+            beyond = f"{100 * one['excess']:.2f} % | {one['divergence']:.4f}" if name != "exact" else "|"
+            last = f"{one['calibration']:.3f} | {one['accuracy']:.3f} | {one['top3']:.3f} |"
+            assert f"| {said} | {one['log_loss']:.3f} | {beyond} | {last}" in page
+    mixtures = results("tissue_mixtures")["errors"]
+    assert f"mean absolute error {mixtures['read network']['mae']:.4f}, R2 {mixtures['read network']['r2']:.3f}" in page
+
+
+def test_how_real_reads_are_ranked():
+    page = text_of("models/tissue.md")
+    names = {
+        "from random weights": "network, from random weights",
+        "pretrained": "network, pretrained encoder",
+        "methylation alone": "methylation alone (logistic regression)",
+        "mean methylation": "mean methylation",
+        "3-mers alone": "3-mers alone (logistic regression)",
+    }
+    for name, one in results("tissue_reads")["real"]["answers"].items():
+        value = f"{one['auroc']:.3f} ({one['low']:.3f} to {one['high']:.3f})"
+        assert f"| {names[name]} | {value} | {one['mean_of_regions']:.3f} | {one['worst_region']:.3f} |" in page
+
+
+def test_what_simulated_reads_are_like():
+    rows = {one["sample"]: one for one in results("tissue_mixtures")["off_target"]}
+    blood = [one for name, one in rows.items() if name.startswith("simulated Blood") or "Megakaryocytes" in name]
+    real = [one for name, one in rows.items() if not name.startswith("simulated")]
+
+    def between(chosen: list[dict], kind: str) -> str:
+        return " to ".join(f"{100 * one(row[kind] for row in chosen):.1f}" for one in (min, max)) + " %"
+
+    page = text_of("docs/tissue.md")
+    assert f"{between(real, 'unmethylated')} are unmethylated there" in page
+    assert f"come to {between(blood, 'unmethylated')}, where the atlas says {between(blood, 'atlas')}" in page
+    erythroid = rows["simulated Eryth-prog"]
+    told = f"{100 * erythroid['unmethylated']:.1f} %, where it says {100 * erythroid['atlas']:.1f} %"
+    assert f"erythroid progenitors to {told}" in page

@@ -6,7 +6,7 @@ from bams import write_fasta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genoscan.scanner.read_windows import marked_windows, read_windows
+from genoscan.scanner.read_windows import marked_windows, read_windows, windows_on
 from genoscan.scanner.reading.genome import open_genome
 from genoscan.scanner.reading.methylation.reads import MethylationReads, joined
 
@@ -80,6 +80,18 @@ def test_codes_and_marks(genome):
         [4, 4, 0, 1 + 16, 2, 3, 0, 1],  # from -2: beyond the contig nothing is known
         [0, 1 + 8, 2, 3, 3, 1 + 16, 2, 0],
         [3, 3, 3, 1 + 16, 2, 4, 4, 4],
+    ]
+
+
+def test_bases_at_hand_are_as_good_as_a_genome(genome):
+    made = reads((0, 4, {1: 1}), (4, 12, {5: 0, 9: 1}))
+    windows = read_windows(made, 8)
+    expected = marked_windows(genome, made, windows, 8)
+    np.testing.assert_array_equal(windows_on(genome.codes(0, 0, 40), 0, made, windows, 8), expected)
+    part = windows_on(genome.codes(0, 1, 9), 1, made, windows, 8)
+    assert part.tolist() == [
+        [4, 4, 4, 1 + 16, 2, 3, 0, 1],  # what lies before the first base is not known, nor behind the last
+        [0, 1 + 8, 2, 3, 3, 4, 4, 4],
     ]
 
 

@@ -12,12 +12,8 @@ from typing import NamedTuple
 import numpy as np
 
 from ...scanner.deconvolution.marker_reads import marker_reads
-from ..tissue.settings import ReadSimulation
 from ..tissue.simulation import Simulator
 
-READS = ReadSimulation(block=8, levels=(0.05, 0.965, 0.7), partial=0.04)
-"""Reads like those of three bulk tissues of Roadmap at markers of other tissues, where of reads with four CpGs or more
-0.8 % are unmethylated, 3 % mixed and 80 % methylated throughout: no more unmethylated reads than the atlas counts."""
 _COVERAGE = 150.0
 
 

@@ -1,9 +1,13 @@
 """Simulated reads: what they say of themselves is true, whatever asks for them."""
 
+from math import comb
+
 import methylomes
 import numpy as np
 import pytest
 
+from genoscan.scanner.deconvolution.fractions import fractions
+from genoscan.scanner.deconvolution.marker_reads import marker_reads
 from genoscan.scanner.encoding.kmers_methylation import BASE_BITS, MARK_SHIFT
 from genoscan.scanner.errors import GenoscanError, UsageError
 from genoscan.scanner.reading.methylation.reads import MethylationReads
@@ -107,7 +111,7 @@ def test_posteriors_are_those_of_the_states_that_are_seen(simulator):
 def test_posteriors_are_what_they_say(simulator):
     """Among reads with a posterior of about p for a class, a share of p are of that class; its log-loss is its
     entropy."""
-    reads = simulator.draw("training", 0, np.arange(60_000), Drawing(outside=0.2))
+    reads = simulator.draw("training", 0, np.arange(150_000), Drawing(outside=0.2))
     right = np.eye(3)[reads.classes]
     for low, high in ((0.0, 0.1), (0.1, 0.3), (0.3, 0.5), (0.5, 0.8), (0.8, 1.0)):
         chosen = (reads.posterior >= low) & (reads.posterior < high)
@@ -151,6 +155,19 @@ def test_a_sample_is_reads_of_the_genome(simulator, panel):
     assert (sample[0].states[inside] == 0).mean() == pytest.approx(share, abs=0.06)
     again = simulator.sample(np.array([0.0, 1.0, 0.0]), 300, seed=2, donor=3)
     np.testing.assert_array_equal(again[2].states, sample[2].states)
+
+
+def test_reads_look_unmethylated_hardly_more_often_than_the_atlas_counts(simulator, panel):
+    """UXM's rule at markers of other cell types. 4 % of reads are partially methylated, each CpG with 0.7; with four
+    CpGs 8.4 % of these have at most one that is (0.3^4 + 4 * 0.7 * 0.3^3): 0.3 % of all, and fewer with more CpGs."""
+    partial = sum(comb(4, methylated) * 0.7**methylated * 0.3 ** (4 - methylated) for methylated in (0, 1))
+    most = simulator.settings.partial * partial
+    assert most == pytest.approx(0.00335, abs=1e-5)
+    for donor in range(3):
+        sample = simulator.sample(np.array([1.0, 0.0, 0.0]), 2000, seed=1, donor=donor)
+        found = fractions(marker_reads(sample, panel.atlas.starts, panel.atlas.ends), 4).shares[[0, 2]]
+        apart = found - simulator.donors["test"][donor, [0, 2], 0]
+        assert (np.abs(apart) < most + 0.005).all()
 
 
 def test_priors(panel):

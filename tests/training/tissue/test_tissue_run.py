@@ -107,7 +107,8 @@ def test_an_export_is_the_network(run, model, precision, tmp_path, atlas):
 
 
 def test_evaluation(model, tmp_path, atlas):
-    done = command("evaluate", model, "--atlas", atlas, "--count", 300, "-t", 1, "-o", tmp_path / "e")
+    said = ("--atlas", atlas, "--count", 300, "--mixtures", 3, "--coverage", 10, "--spike", "Neuron", "-t", 1)
+    done = command("evaluate", model, *said, "-o", tmp_path / "e")
     assert done.exit_code == 0, done.output
     content = json.loads((tmp_path / "e" / "measures.json").read_text())
     natural = content["measures"]["natural"]
@@ -119,6 +120,20 @@ def test_evaluation(model, tmp_path, atlas):
     assert sum(int(one) for row in rows[1:] for one in row[1:]) == 300
     assert (tmp_path / "e" / "natural.confusion.png").read_bytes().startswith(b"\x89PNG")
     assert len((tmp_path / "e" / "natural.classes.tsv").read_text().splitlines()) == 4
+    mixtures = json.loads((tmp_path / "e" / "mixtures.json").read_text())
+    assert (mixtures["many"], mixtures["coverage"], mixtures["spike"]) == (3, 10, "Neuron")
+    assert mixtures["measures"]["likelihood"]["mae"] < 0.2
+    table, rates, shares = (
+        [line.split("\t") for line in (tmp_path / "e" / f"{name}.tsv").read_text().splitlines()]
+        for name in ("mixtures", "detection", "mixtures.estimates")
+    )
+    assert [row[0] for row in table] == ["method", "model", "likelihood", "least-squares"]
+    assert table[0][1:] == ["mae", "mae_present", "mae_absent", "r2", "threshold", "false_rate", "limit_of_detection"]
+    assert len(rates) == 1 + 3 * 6
+    assert len(shares) == 1 + 3 * 3
+    assert sum(float(row[2]) for row in shares[1:4]) == pytest.approx(1, abs=1e-5)
+    assert (tmp_path / "e" / "mixtures.png").read_bytes().startswith(b"\x89PNG")
+    assert "mixtures   likelihood    mae " in done.output
 
 
 def test_shards(tmp_path, atlas):
@@ -192,6 +207,8 @@ def test_what_a_user_gets_wrong(tmp_path, atlas, model, run):
     for words, problem in (
         (("evaluate", model, "-o", tmp_path / "e"), "give --atlas"),
         (("evaluate", "repeats", "--atlas", atlas, "-o", tmp_path / "e"), "not of reads"),
+        (("evaluate", "repeats", "--atlas", atlas, "--mixtures", 0, "-o", tmp_path / "e"), "not of reads"),
+        (("evaluate", model, "--atlas", atlas, "--spike", "Spleen", "-o", tmp_path / "e"), "no such cell type"),
         (("export", run, "--window", "10", "-o", tmp_path / "x.onnx"), "has its card in its recipe"),
         (("data", "tissue", "--atlas", atlas, "--recipe", "absent", "-o", tmp_path / "d"), "no such recipe"),
     ):
