@@ -13,7 +13,7 @@ demo: $(VENV)/installed-base
 	$(BIN)/genoscan demo --out-dir demo
 
 test: $(VENV)/installed-dev
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .

@@ -19,15 +19,18 @@ IN_TURN = (
 time."""
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """For `--dist loadgroup`: a file's tests share a process, and so do all that run in turn."""
-    if not config.pluginmanager.hasplugin("xdist"):
-        return
-    here = Path(__file__).parent
-    for item in items:
-        file = item.path.relative_to(here).as_posix()
-        group = "in turn" if any(file == one or file.startswith(f"{one}/") for one in IN_TURN) else file
-        item.add_marker(pytest.mark.xdist_group(group))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log):
+    """A file's tests share a process, and so do all that run in turn."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class InTurn(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = super()._split_scope(nodeid)
+            path = file.removeprefix("tests/")
+            return "in turn" if any(path == one or path.startswith(f"{one}/") for one in IN_TURN) else file
+
+    return InTurn(config, log)
 
 
 @pytest.fixture(scope="session")
