@@ -171,7 +171,7 @@ def main() -> None:
     genoscan("data", "repeats", "--genome", work / "genome.fa", "--soft-masked", "--positives",
              work / "positives.bed", *excluded, "-o", data)  # fmt: skip
     genoscan("train", "repeats", "--net", "kmer-bert", "--recipe", arguments.recipe, "--data", data,
-                       "--device", "cpu", "-t", arguments.threads, "-o", run)  # fmt: skip
+             "--device", "cpu", "-t", arguments.threads, "-o", run)  # fmt: skip
     rows = {split: read_split(data, split) for split in SPLITS}
     labels = np.array([one.label for one in rows["test"]])
     result = {

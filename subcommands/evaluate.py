@@ -53,6 +53,8 @@ def evaluate(model, out, atlas, genome, recipe, count, mixtures, coverage, spike
 
     if bool(atlas) == bool(reads):
         raise UsageError("give --atlas (reads are simulated) or --reads (a table of reads)")
+    if reads and spike:
+        raise UsageError(f"--spike {spike}: is put into simulated mixtures: give --atlas instead of --reads")
     opened, threads = open_model(find_model(model), device), threads or available_threads()
     said = load_simulated_data(recipe)
     of_mixtures = {}

@@ -24,6 +24,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log):
     """A file's tests share a process, and so do all that run in turn."""
     from xdist.scheduler import LoadFileScheduling
 
+    assert all((Path(__file__).parent / one).exists() for one in IN_TURN)
+
     class InTurn(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
             file = super()._split_scope(nodeid)

@@ -6,7 +6,9 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 from ..scanner.errors import GenoscanError
 
@@ -23,6 +25,13 @@ def write_whole(path: Path, content: bytes) -> None:
     except OSError as error:
         partial.unlink(missing_ok=True)
         raise GenoscanError(f"{path}: cannot write: {error.strerror}") from None
+
+
+def write_png(path: Path, figure: Any) -> None:
+    """`write_whole` of a figure of matplotlib as a PNG, the same bytes for the same figure."""
+    content = BytesIO()
+    figure.savefig(content, format="png", dpi=120, metadata={"Software": None})
+    write_whole(path, content.getvalue())
 
 
 @contextmanager

@@ -178,7 +178,7 @@ def annotate_span(
     ``begins`` and ``stops``: whether the calls begin and end at their starts and ends, and are not parts of a longer.
     """
     # Two compiled functions, one after the other: Numba optimises a function anew with all that it calls, and one that
-    # calls both would take a first run half as long again.
+    # calls both would take longer to compile than they do.
     parts, units = split_span(codes, starts, ends, min_length, begins, stops)
     return tell_span(codes, parts, units, *library, min_length, confidence)
 

@@ -230,7 +230,7 @@ def find_unit(codes):
 
 @njit(nogil=True, cache=True, inline="always")
 def ascending(few):
-    """The same numbers in ascending order, by insertion: NumPy's sort takes seconds to compile."""
+    """Sorts the numbers where they are, and returns them, by insertion: NumPy's sort takes seconds to compile."""
     for i in range(1, few.shape[0]):
         one, place = few[i], i
         while place and few[place - 1] > one:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ...scanner.errors import GenoscanError
-from ..whole_files import write_whole
+from ..whole_files import write_png, write_whole
 from .measures import OFTEN, Estimates
 
 _COLORS = ("#b3456e", "#1f5fa8", "#c98b1d", "#3a8f5c")
@@ -70,9 +70,4 @@ def plot_mixtures(found: Mapping[str, Estimates], spike: str, path: Path) -> Non
     rates.axhline(OFTEN, color="0.7", lw=0.8)
     rates.set(xlabel=f"share of {spike}", ylabel="share of mixtures in which it is found", xscale="log", ylim=(0, 1.03))
     rates.legend(fontsize=8)
-    partial = path.with_name(path.name + ".partial")
-    try:
-        figure.savefig(partial, format="png", dpi=120, metadata={"Software": None})
-        partial.replace(path)
-    except OSError as error:
-        raise GenoscanError(f"{path}: cannot write: {error.strerror}") from None
+    write_png(path, figure)

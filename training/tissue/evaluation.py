@@ -12,7 +12,7 @@ import numpy as np
 from ...scanner.errors import GenoscanError, UsageError
 from ...scanner.inference.session import Model
 from ...scanner.read_likelihoods import window_log_likelihoods
-from ..whole_files import write_whole
+from ..whole_files import write_png, write_whole
 from .baselines import fit_naive_bayes, naive_bayes, read_states
 from .measures import confusion, divergence, read_measures
 from .panel import open_panel
@@ -197,9 +197,4 @@ def plot_confusion(counts: np.ndarray, names: Sequence[str], path: Path) -> None
     axes.set_xlabel("called")
     axes.set_ylabel("true")
     figure.colorbar(image, shrink=0.6, label="share of the true class's reads")
-    partial = path.with_name(path.name + ".partial")
-    try:
-        figure.savefig(partial, format="png", dpi=120, metadata={"Software": None})
-        partial.replace(path)
-    except OSError as error:
-        raise GenoscanError(f"{path}: cannot write: {error.strerror}") from None
+    write_png(path, figure)

@@ -209,6 +209,10 @@ def test_what_a_user_gets_wrong(tmp_path, atlas, model, run):
         (("evaluate", "repeats", "--atlas", atlas, "-o", tmp_path / "e"), "not of reads"),
         (("evaluate", "repeats", "--atlas", atlas, "--mixtures", 0, "-o", tmp_path / "e"), "not of reads"),
         (("evaluate", model, "--atlas", atlas, "--spike", "Spleen", "-o", tmp_path / "e"), "no such cell type"),
+        (
+            ("evaluate", model, "--reads", atlas, "--spike", "Liver", "-o", tmp_path / "e"),
+            "is put into simulated mixtures",
+        ),
         (("export", run, "--window", "10", "-o", tmp_path / "x.onnx"), "has its card in its recipe"),
         (("data", "tissue", "--atlas", atlas, "--recipe", "absent", "-o", tmp_path / "d"), "no such recipe"),
     ):
