@@ -114,9 +114,6 @@ class _Vectors:
     def largest(self, first, second):
         return self._call("umax", _VECTOR, first, second)
 
-    def ones(self, value):
-        return self._call("ctpop", _VECTOR, value)
-
     def reduce(self, value):
         """The highest byte of a vector."""
         return self._call("vector.reduce.umax", ir.IntType(8), value)
@@ -144,6 +141,13 @@ class _Vectors:
         """Lanes of two vectors, counted through both."""
         kind = ir.VectorType(ir.IntType(32), len(lanes))
         return self.builder.shuffle_vector(first, second, ir.Constant(kind, [int(lane) for lane in lanes]))
+
+    def table(self, values):
+        """A pointer to constant bytes, whole vectors of them."""
+        kind = ir.ArrayType(ir.IntType(8), len(values))
+        constant = ir.Constant(kind, bytearray(int(value) for value in values))
+        place = cgutils.global_constant(self.builder.module, "bytes", constant)
+        return self.builder.bitcast(place, ir.IntType(8).as_pointer())
 
     def _address(self, pointer, position):
         position = _INDEX(position) if isinstance(position, int) else position
@@ -174,7 +178,8 @@ class _Vectors:
 
     def stepped(self, value, pointer, position, cost):
         """``value``, or a neighbouring lag's score less the cost of the step."""
-        neighbours = self.largest(self.load(pointer, position - 1), self.load(pointer, position + 1))
+        before, after = (self.load(pointer, self.builder.add(position, _INDEX(step))) for step in (-1, 1))
+        neighbours = self.largest(before, after)
         return self.largest(value, self.subtract(neighbours, _constant(cost)))
 
     def stepped_within(self, value, cost):
@@ -196,16 +201,13 @@ class _Vectors:
         return self.builder.select(match, self.add(score, _constant(gain)), self.subtract(score, _constant(loss)))
 
 
-def _near(vectors, near, behind, offset, bases, base, quarter, put):
+def _near(vectors, near, behind, offset, bases, base, put):
     """The near lags over four bases. ``put(track, value)`` stores bytes of tracks."""
     v, b = vectors, vectors.builder
     tolerant, moderate = v.load(near, TOLERANT_AT), v.load(near, MODERATE_AT)
     strict = v.load(near, STRICT_AT)
-    tolerant = v.stepped(tolerant, near, TOLERANT_AT, TOLERANT_STEP)
-    if quarter == 0:
-        moderate_best = strict_best = _constant(0)
-    else:
-        moderate_best, strict_best = v.load(near, MODERATE_BEST_AT), v.load(near, STRICT_BEST_AT)
+    tolerant = v.stepped(tolerant, near, _INDEX(TOLERANT_AT), TOLERANT_STEP)
+    moderate_best, strict_best = v.load(near, MODERATE_BEST_AT), v.load(near, STRICT_BEST_AT)
     tracks = []
     for step in range(QUARTER):
         lagged = v.load(behind, b.sub(offset, _INDEX(step)))
@@ -218,8 +220,7 @@ def _near(vectors, near, behind, offset, bases, base, quarter, put):
         tracks += [v.excess(*of) for of in zip(scores, near_track_bias(), (0, 0, STRICT_DOUBLINGS), strict=True)]
     highest = b.bitcast(v.reduce_many(tracks), ir.VectorType(ir.IntType(32), 4))
     for word in range(NEAR_TRACKS):
-        place = NEAR_TRACKS * QUARTER * quarter + 4 * word
-        put(place, b.extract_element(highest, ir.IntType(32)(word)))
+        put(4 * word, b.extract_element(highest, ir.IntType(32)(word)))
     for value, place in (
         (tolerant, TOLERANT_AT),
         (moderate, MODERATE_AT),
@@ -230,29 +231,34 @@ def _near(vectors, near, behind, offset, bases, base, quarter, put):
         v.store(value, near, place)
 
 
-def _long(vectors, long, pairs, offset, words, word, count, quarter, put):
-    """The long lags over four bases, the far ones in every other quarter. Two states take turns: the scores of all
-    neighbours are read before any is overwritten."""
+def _long(vectors, long, behind, offset, bases, base, begin, end, count, turn):
+    """Long vectors from ``begin`` to before ``end`` over four bases: the highest excess of all. Two states take turns:
+    the scores of all neighbours are read before any is overwritten.
+
+    A loop, because unrolled its instructions would not fit into the processor's cache of them."""
     v, b = vectors, vectors.builder
-    first, second = v.splat(words, word), v.splat(words, b.add(word, _INDEX(1)))
-    middle = min(count, _MIDDLE_VECTORS)
-    highest = {False: _constant(0), True: _constant(0)}
-    for number in range(middle if quarter % 2 else count):
-        far = number >= middle
-        turn = (quarter // 2 if far else quarter) % 2
-        here, there = (_state_size(count) * state + _place(number) for state in (turn, 1 - turn))
-        lag = LANES * (number + 1) + 1
-        matches = v.ones(b.and_(v.load(pairs, b.add(offset, _INDEX(lag - 2))), first))
-        matches = b.add(matches, v.ones(b.and_(v.load(pairs, b.add(offset, _INDEX(lag - 4))), second)))
+    if begin == end:
+        return ir.IntType(8)(0)
+    four = [v.splat(bases, b.add(base, _INDEX(step))) for step in range(QUARTER)]
+    lags = np.arange(LANES * begin, LANES * end) + LANES + 1
+    bias = v.table(long_track_bias(lags))
+    state = b.mul(turn, _INDEX(_state_size(count)))
+    here = b.add(state, _INDEX(_place(begin)))
+    there = b.sub(_INDEX(_state_size(count) + 2 * _place(begin)), here)
+    behind_here = b.add(offset, _INDEX(int(lags[0]) - 1))
+    highest = cgutils.alloca_once_value(b, _constant(0))
+    with cgutils.for_range_slice(b, _INDEX(0), _INDEX(LANES * (end - begin)), _INDEX(LANES)) as (at, _):
+        matches = _constant(0)
+        for step, one in enumerate(four):
+            lagged = v.load(behind, b.add(behind_here, b.sub(at, _INDEX(step))))
+            matches = b.sub(matches, b.sext(b.icmp_unsigned("==", lagged, one), _VECTOR))
         matches = b.shl(matches, _constant(LONG_GAIN.bit_length() - 1))
-        score = v.stepped(v.load(long, here), long, here, LONG_STEP)
+        place = b.add(here, at)
+        score = v.stepped(v.load(long, place), long, place, LONG_STEP)
         score = v.subtract(v.add(score, matches), _constant(LONG_LOSS))
-        v.store(score, long, there)
-        bias = long_track_bias(np.arange(lag, lag + LANES))
-        highest[far] = v.largest(highest[far], v.excess(score, bias))
-    put(16 * NEAR_TRACKS + quarter, v.reduce(highest[False]))
-    if quarter % 2 == 0:
-        put(16 * NEAR_TRACKS + 4 + quarter // 2, v.reduce(highest[True]))
+        v.store(score, long, b.add(there, at))
+        b.store(v.largest(b.load(highest), v.subtract(score, v.load(bias, at))), highest)
+    return v.reduce(b.load(highest))
 
 
 def _halved(vectors, values):
@@ -280,6 +286,8 @@ def _pool(vectors, near, long, count, put):
         (pairs,) = _halved(vectors, [scores])
         put(NEAR_BANDS * number, vectors.shuffled(scores, scores, range(32)))
         put(NEAR_BANDS * number + 32, vectors.shuffled(pairs, pairs, range(16, 32)))
+    for place in (MODERATE_BEST_AT, STRICT_BEST_AT):
+        vectors.store(_constant(0), near, place)  # for the next bin
     band, begin, size = 3 * NEAR_BANDS, 0, 1
     while begin < count:
         taken = min(size, count - begin)
@@ -293,32 +301,38 @@ def _pool(vectors, near, long, count, put):
 
 
 @intrinsic(prefer_literal=True)
-def advance(typingctx, near, long, bases, behind, words, pairs, row, quarter, vectors, out, at):
+def advance(typingctx, near, long, bases, behind, row, quarter, vectors, out, at):
     """Move all scores on by the four bases of quarter 0-3 of bin ``row``, and write their tracks at out[at].
 
     near: uint8 (NEAR_SIZE,); long: uint8 (long_size(vectors),), both all 0 at first.
     bases: uint8 (n,), n a multiple of 16; behind: uint8 (n + 64 * (vectors + 1),), the same backwards (base i at
         n - 1 - i), and then what nothing matches. Unknown bases have other codes in one than in the other.
-    words: uint8 (n // 2,), bases 2 i and 2 i + 1 one-hot in the low and the high four bits, an unknown base without a
-        bit; pairs: uint8, as long as ``behind``: bases n - 2 - i and n - 1 - i at i in the same way.
-    row, at: int64. quarter, vectors: literals; 64 * vectors lags from 65 on are long.
+    row, quarter, at: int64. vectors: a literal; 64 * vectors lags from 65 on are long.
     out: uint8; out[at : at + TRACKS] is the bin's.
     """
-    number, count = quarter.literal_value, vectors.literal_value
-    signature = types.void(near, long, bases, behind, words, pairs, row, quarter, vectors, out, at)
+    count = vectors.literal_value
+    signature = types.void(near, long, bases, behind, row, types.int64, vectors, out, at)
 
     def codegen(context, builder, signature, arguments):
-        near, long, bases, behind, words, pairs = (
-            _array(context, builder, signature, arguments, position).data for position in range(6)
-        )
+        near, long, bases, behind = (_array(context, builder, signature, arguments, at).data for at in range(4))
         size = builder.extract_value(_array(context, builder, signature, arguments, 2).shape, 0)
-        base = builder.add(builder.mul(arguments[6], _INDEX(4 * QUARTER)), _INDEX(QUARTER * number))
+        _, _, _, _, row, quarter, _, _, at = arguments
+        base = builder.add(builder.mul(row, _INDEX(4 * QUARTER)), builder.mul(quarter, _INDEX(QUARTER)))
         offset = builder.sub(size, base)
         instructions = _Vectors(builder)
-        put = instructions.put(_array(context, builder, signature, arguments, 9).data, arguments[10])
-        _near(instructions, near, behind, offset, bases, base, number, put)
-        word = builder.udiv(base, _INDEX(2))
-        _long(instructions, long, pairs, offset, words, word, count, number, put)
+        out = _array(context, builder, signature, arguments, 7).data
+
+        def put(place):
+            return instructions.put(out, builder.add(at, place))
+
+        _near(instructions, near, behind, offset, bases, base, put(builder.mul(quarter, _INDEX(4 * NEAR_TRACKS))))
+        middle = min(count, _MIDDLE_VECTORS)
+        turn, half = builder.and_(quarter, _INDEX(1)), builder.lshr(quarter, _INDEX(1))
+        highest = _long(instructions, long, behind, offset, bases, base, 0, middle, count, turn)
+        put(quarter)(16 * NEAR_TRACKS, highest)
+        with builder.if_then(builder.icmp_unsigned("==", turn, _INDEX(0))):
+            highest = _long(instructions, long, behind, offset, bases, base, middle, count, count, half)
+            put(half)(16 * NEAR_TRACKS + 4, highest)
         return context.get_dummy_value()
 
     return signature, codegen

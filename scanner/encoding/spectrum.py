@@ -67,20 +67,13 @@ def feature_count(lags: int) -> int:
 
 
 @njit(nogil=True, cache=True)
-def _lay_out(codes, window, backward, bases, words, behind, pairs):
+def _lay_out(codes, window, backward, bases, behind):
     """A window in one direction, as `advance` wants it."""
     n = codes.shape[1]
     for i in range(n):
-        code = codes[window, n - 1 - i] if backward else codes[window, i]
-        bases[i] = min(code, np.uint8(4))
-        words[i] = (code == 0) | (code == 1) << 1 | (code == 2) << 2 | (code == 3) << 3
+        bases[i] = min(codes[window, n - 1 - i] if backward else codes[window, i], np.uint8(4))
     for i in range(n):
         behind[i] = bases[n - 1 - i] if bases[n - 1 - i] < 4 else _OUTSIDE
-    for i in range(n - 1):
-        pairs[i] = words[n - 2 - i] | words[n - 1 - i] << np.uint8(4)
-    pairs[n - 1] = words[0] << np.uint8(4)
-    for i in range(n // 2):
-        words[i] = words[2 * i] | words[2 * i + 1] << np.uint8(4)
 
 
 @lru_cache
@@ -97,22 +90,20 @@ def _windows(vectors: int):
         """
         n = codes.shape[1]
         features = out.shape[0] // (codes.shape[0] * (n // BIN))
-        bases, words = np.empty(n, dtype=np.uint8), np.empty(n, dtype=np.uint8)
+        bases = np.empty(n, dtype=np.uint8)
         # Vectors are read whole: some bytes beyond the window's end belong to them.
-        behind, pairs = np.full(n + lags, _OUTSIDE, dtype=np.uint8), np.zeros(n + lags, dtype=np.uint8)
+        behind = np.full(n + lags, _OUTSIDE, dtype=np.uint8)
         for window in range(codes.shape[0]):
             start = window * (n // BIN) * features
             for backward in range(2):
-                _lay_out(codes, window, backward, bases, words, behind, pairs)
+                _lay_out(codes, window, backward, bases, behind)
                 near[:] = 0
                 long[:] = 0
                 for row in range(n // BIN):
                     at = start + (n // BIN - 1 - row if backward else row) * features
                     track = at + 2 * bands + backward * TRACKS
-                    advance(near, long, bases, behind, words, pairs, row, 0, vectors, out, track)
-                    advance(near, long, bases, behind, words, pairs, row, 1, vectors, out, track)
-                    advance(near, long, bases, behind, words, pairs, row, 2, vectors, out, track)
-                    advance(near, long, bases, behind, words, pairs, row, 3, vectors, out, track)
+                    for quarter in range(4):
+                        advance(near, long, bases, behind, row, quarter, vectors, out, track)
                     pool(near, long, vectors, out, at + backward * bands)
             for row in range(n // BIN):
                 end = start + (row + 1) * features
