@@ -18,7 +18,7 @@ from .measures import confusion, divergence, read_measures
 from .panel import open_panel
 from .real_reads import read_table
 from .settings import Drawing, SimulatedData
-from .simulation import Reads, Simulator
+from .simulation import Simulator
 
 _NAIVE_READS = 400_000
 _STREAM = 1_000_003
@@ -61,16 +61,6 @@ def with_prior(likelihoods: np.ndarray, prior: np.ndarray) -> np.ndarray:
     return found / found.sum(axis=1, keepdims=True)
 
 
-def drawn_prior(simulator: Simulator, reads: Reads, drawing: Drawing) -> np.ndarray:
-    """float64 (reads, classes): how often each class was drawn at a read's marker."""
-    targets = simulator.panel.targets[reads.markers]
-    known = targets >= 0
-    prior = np.tile(simulator.prior, (len(targets), 1))
-    prior[known] *= 1 - drawing.targets
-    prior[known, targets[known]] += drawing.targets
-    return prior
-
-
 def judge_simulated(
     model: Model, simulator: Simulator, split: str, count: int, drawing: Drawing, threads: int = 1
 ) -> Judged:
@@ -78,7 +68,7 @@ def judge_simulated(
     (counted on reads of training donors), and chance (the prior), all with the prior of the drawing."""
     require_classes(model, simulator.panel.cell_types)
     reads = simulator.draw(split, 0, np.arange(count), drawing)
-    prior = drawn_prior(simulator, reads, drawing)
+    prior = simulator.drawn_prior(reads.markers, drawing)
     learned = simulator.draw("training", _STREAM, np.arange(_NAIVE_READS), drawing)
     shape = (len(simulator.panel.lefts), len(simulator.prior))
     table = fit_naive_bayes(read_states(learned.cpgs), learned.markers, learned.classes, shape)

@@ -43,19 +43,29 @@ class Learner(nn.Module):
         return torch.cat([logits, *([] if kinds is None else [kinds]), markers, within], dim=1)
 
 
-def loss_of(losses: Losses, net: ReadNet, weights: Tensor, markers: int) -> Callable[[Tensor, Tensor], Tensor]:
+def loss_of(
+    losses: Losses, net: ReadNet, weights: np.ndarray, prior: np.ndarray, drawn: np.ndarray
+) -> Callable[[Tensor, Tensor], Tensor]:
     """Cross-entropy to the posteriors, classes weighing ``weights`` (classes,), and what the recipe adds to it.
 
-    ``markers``: as many as reads know; 0 for reads of which only the posterior is known, and then nothing is added.
+    prior: float (classes,), that of the posteriors. drawn: float (markers, classes), by which reads are drawn at each
+    marker; without markers only the posteriors of reads are known, and nothing is added.
     """
-    classes = len(weights)
+    markers, classes = drawn.shape
     losses = losses if markers else Losses()
+    shares = torch.from_numpy(weights.astype(np.float32))
+    odds = torch.from_numpy(np.log(drawn / prior).astype(np.float32))
     columns, kinds = label_columns(classes), net.mixtures if net.mixtures > 1 else 0
 
     def loss(outputs: Tensor, labels: Tensor) -> Tensor:
-        wanted = labels[:, columns.posterior] * weights.to(labels.device)
+        wanted = labels[:, columns.posterior] * shares.to(labels.device)
         logits = outputs[:, :classes]
         total = -(wanted * log_softmax(logits, dim=1)).sum(dim=1).mean()
+        if losses.drawing:
+            shift = odds.to(labels.device)[labels[:, columns.marker].long()]
+            wanted = wanted * shift.exp()
+            wanted = wanted / wanted.sum(dim=1, keepdim=True)
+            total = total - losses.drawing * (wanted * log_softmax(logits + shift, dim=1)).sum(dim=1).mean()
         if losses.kinds:
             total = (
                 total - losses.kinds * (labels[:, columns.kinds] * outputs[:, classes : classes + kinds]).sum(1).mean()

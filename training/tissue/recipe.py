@@ -93,12 +93,16 @@ class ReadNet(Part):
 class Losses(Part):
     """What is learned beside the cell type, and how much it counts; only where reads are simulated, who knows it.
 
+    drawing: the cell type once more, with the prior by which reads are drawn (`Drawing`). Where half of a marker's
+        reads come from its target, what a read says against the target counts as much as what it says for it; where
+        the target is one of many cell types, hardly anything is lost by not learning it.
     kinds: the kind of read (unmethylated, methylated, partial), as the mixture of a head of three. markers: which
     marker a read is at. within: which tokens lie within it.
     class_weights: of a class in the loss; ``balanced``: rare classes count as much as frequent ones. The card's prior
         follows.
     """
 
+    drawing: float = Field(default=0.0, ge=0)
     kinds: float = Field(default=0.0, ge=0)
     markers: float = Field(default=0.0, ge=0)
     within: float = Field(default=0.0, ge=0)

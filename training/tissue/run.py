@@ -7,7 +7,6 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -79,7 +78,7 @@ def _train(
         train=train,
         held_out=held_out,
         collate=Batches(train, held_out, recipe.data, recipe.net.patch, recipe.seed),
-        loss=loss_of(recipe.losses, recipe.net, torch.from_numpy(weights.astype(np.float32)), source.told_markers),
+        loss=loss_of(recipe.losses, recipe.net, weights, source.prior, source.drawn_priors()),
         measure=measure,
         reduce=reduced(len(source.classes)),
         best_by=recipe.fit.best_by or "loss",

@@ -92,6 +92,15 @@ class Simulator:
         found, kinds = posterior(likelihoods, self.shares[markers], self.prior)
         return Reads(codes, classes, donors, markers, found, kinds, drawn[:, 3:5], drawn[:, 5:])
 
+    def drawn_prior(self, markers: np.ndarray, drawing: Drawing | None = None) -> np.ndarray:
+        """float64 (reads, cell types): how often each cell type is drawn at these markers, int64 (reads,)."""
+        share, targets = (drawing or self.drawing).targets, self.panel.targets[markers]
+        known = np.flatnonzero(targets >= 0)
+        prior = np.tile(self.prior, (len(targets), 1))
+        prior[known] *= 1 - share
+        prior[known, targets[known]] += share
+        return prior
+
     def sample(
         self, proportions: np.ndarray, coverage: float, seed: int, split: str = "test", donor: int | None = None
     ) -> list[MethylationReads]:

@@ -38,6 +38,12 @@ class Source:
         """Markers of which a network can be told that a read is there."""
         return len(self.markers) if self.simulator is not None else 0
 
+    def drawn_priors(self) -> np.ndarray:
+        """float64 (markers, classes): how often classes are drawn at each marker that reads know."""
+        if self.simulator is None:
+            return np.empty((0, len(self.classes)))
+        return self.simulator.drawn_prior(np.arange(self.told_markers))
+
 
 def input_files(recipe: TissueRecipe) -> list[Path]:
     """The files that the recipe's inputs are; `UsageError` unless it says one kind of them."""

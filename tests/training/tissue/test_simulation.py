@@ -136,6 +136,16 @@ def test_targets_are_drawn_more_often(simulator, panel):
     assert (reads.classes == panel.targets[reads.markers])[has].mean() == pytest.approx(0.6 + 0.4 / 3, abs=0.04)
 
 
+def test_what_is_drawn_at_a_marker(simulator):
+    drawing = Drawing(targets=0.6)
+    reads = simulator.draw("training", 0, np.arange(60_000), drawing)
+    prior = simulator.drawn_prior(np.arange(4), drawing)
+    for marker in range(4):
+        shares = np.bincount(reads.classes[reads.markers == marker], minlength=3) / (reads.markers == marker).sum()
+        np.testing.assert_allclose(prior[marker], shares, atol=0.02)
+    np.testing.assert_allclose(simulator.drawn_prior(np.arange(4)), np.full((4, 3), 1 / 3))
+
+
 def test_a_sample_is_reads_of_the_genome(simulator, panel):
     sample = simulator.sample(np.array([0.0, 1.0, 0.0]), 300, seed=2, donor=3)
     assert len(sample) == 4

@@ -28,7 +28,7 @@ from genoscan.training.tissue.settings import ReadSimulation
 from genoscan.training.tissue.shards import open_shards
 from genoscan.training.tissue.simulation import Simulator
 
-LOSSES = "[losses]\nkinds = 0.3\nmarkers = 0.3\nwithin = 0.3\n"
+LOSSES = "[losses]\ndrawing = 0.5\nkinds = 0.3\nmarkers = 0.3\nwithin = 0.3\n"
 
 
 def quiet(_):
