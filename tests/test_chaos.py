@@ -37,13 +37,13 @@ def chaos():
 
 def test_rounds_of_chaos_end_in_the_same_bytes(tmp_path):
     out = tmp_path / "chaos.json"
-    command = [sys.executable, BENCHMARKS / "chaos.py", "--rounds", "3", "--seed", "8", "--bases", "500000"]
+    command = [sys.executable, BENCHMARKS / "chaos.py", "--rounds", "2", "--seed", "8", "--bases", "500000"]
     done = subprocess.run([*command, "--no-ray", "--out", out], capture_output=True, text=True, timeout=280)
     assert done.returncode == 0, done.stdout + done.stderr
     result = json.loads(out.read_text())
     summary = result["summary"]
-    assert (summary["rounds"], summary["failed"], summary["finished_bases_redone"]) == (3, 0, 0)
-    assert summary["disasters"] >= 3
+    assert (summary["rounds"], summary["failed"], summary["finished_bases_redone"]) == (2, 0, 0)
+    assert summary["disasters"] >= 2
     assert summary["disasters_in_time"] >= 1
     assert all(one["problems"] == [] for one in result["rounds"])
 

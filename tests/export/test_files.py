@@ -25,8 +25,7 @@ import sys
 from genoscan.export.export import export_model
 from genoscan.export.families import CheckpointSettings
 settings = CheckpointSettings(window=40, strand="forward")
-for precision in ("fp32", "int8"):
-    export_model(sys.argv[1], f"{sys.argv[2]}.{precision}.onnx", precision, windows=4, settings=settings)
+export_model(sys.argv[1], sys.argv[2], "int8", windows=4, settings=settings)
 """
 
 
@@ -103,12 +102,12 @@ def test_graphs_of_any_size_are_checked_and_run(checkpoint, tmp_path):
     assert (results[0] == results[1]).all()
 
 
-def test_two_processes_write_the_same_bytes(checkpoint, tmp_path):
-    for number in (1, 2):
-        subprocess.run(
-            [sys.executable, "-c", EXPORT, str(checkpoint), str(tmp_path / str(number))],
-            check=True,
-            env={**os.environ, "PYTHONHASHSEED": str(number)},
-        )
-    for precision in ("fp32", "int8"):
-        assert (tmp_path / f"1.{precision}.onnx").read_bytes() == (tmp_path / f"2.{precision}.onnx").read_bytes()
+def test_another_process_writes_the_same_bytes(checkpoint, tmp_path):
+    """Of int8, because everything that writes fp32 comes before it."""
+    exported(checkpoint, tmp_path / "here.onnx", precision="int8")
+    subprocess.run(
+        [sys.executable, "-c", EXPORT, str(checkpoint), str(tmp_path / "there.onnx")],
+        check=True,
+        env={**os.environ, "PYTHONHASHSEED": "1"},
+    )
+    assert (tmp_path / "here.onnx").read_bytes() == (tmp_path / "there.onnx").read_bytes()

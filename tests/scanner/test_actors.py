@@ -274,7 +274,7 @@ def test_a_piece_that_kills_every_worker_is_given_up(inputs, tmp_path, nodes):
     assert whole.output.read_bytes() == (inputs / "gc.bed").read_bytes()  # nothing is called in the last contig
 
 
-@pytest.mark.parametrize(("all_blind", "model"), [(True, "gc"), (False, "gc"), (True, "said")])
+@pytest.mark.parametrize(("all_blind", "model"), [(True, "said"), (False, "gc")])
 def test_sequence_is_sent_to_nodes_that_do_not_see_the_genome(inputs, tmp_path, nodes, pair, all_blind, model):
     blind, models = pair if all_blind else pair[:1], [str(inputs / f"{model}.onnx")]
     driver = Driver(inputs, tmp_path, nodes, blind=blind, models=models, workers=2, threads=2, seconds=0.005)
@@ -330,7 +330,9 @@ def test_workers_that_cannot_start_are_told_in_one_line(inputs, tmp_path, nodes,
 
     code, stdout, stderr = Driver(inputs, tmp_path, nodes, wrong=wrong).end()
     expected = said.format(model=inputs / "gc.onnx", version=__version__)
-    assert (code, stdout, stderr) == (1, b"", f"genoscan: error: {expected}\n")
+    *before, last = stderr.splitlines()
+    assert (code, stdout, last) == (1, b"", f"genoscan: error: {expected}")
+    assert all("waiting for Ray to start a worker" in line for line in before)  # on a busy machine
 
 
 @pytest.mark.usefixtures("pair")

@@ -102,7 +102,7 @@ def test_teachers_differ_in_their_seeds_only(tmp_path):
 
 
 def test_a_distilled_run_goes_on_where_it_stopped(tmp_path):
-    recipe = recipe_of(tmp_path, "fit.batch=64", "adapt.fit.batch=64")
+    recipe = recipe_of(tmp_path, "fit.batch=128", "adapt.fit.batch=128")
     whole = train_sequences(recipe, tmp_path / "whole", "cpu", threads=1, log=lambda _: None)
     assert whole.finished
     assert "pearson" in whole.measures["validation"]
