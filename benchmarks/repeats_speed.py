@@ -4,9 +4,10 @@
 
 Every tool runs on the same plain FASTA (of one contig where it is named), one at a time, in rounds, so that what else
 runs on the machine meets all of them. A genome of fewer than --least megabases is taken several times, so that a run
-is much longer than what start-ups differ by. The best round counts. Start-up is the best time on a contig of 1,000 bases in
-the same rounds; speeds are given with it and without, and per CPU second. A tool is measured again in each round until
-it has taken BUDGET seconds. The slowest get the first BITE bases only, and so does one that --limit stopped.
+is much longer than what start-ups differ by. The best round counts. Start-up is the best time on a contig of 1,000
+bases in the same rounds; speeds are given with it and without, and per CPU second. A tool is measured again in each
+round until it has taken BUDGET seconds. The slowest get the first BITE bases only, and so does one that --limit
+stopped.
 
 `genoscan bench` then measures encoding, the network and the scan apart from reading and writing.
 """
