@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from promoter_tables import gue, other_track, plant, promoter_scans, shuffled, starts, track, ways
-from repeat_tables import accuracy, false_calls, real, short_contigs, speed, units, windows
+from repeat_tables import accuracy, false_calls, real, short_contigs, speed, speed_without_avx512, units, windows
 from table_parts import FIRST, percent, table, three
 
 from genoscan.results.throughput_table import duration, number
@@ -203,6 +203,7 @@ SECTIONS: dict[str, Callable[[dict], str]] = {
     "repeats_units": units,
     "repeats_windows": windows,
     "repeats_speed": speed,
+    "repeats_speed_avx2": speed_without_avx512,
     "throughput": throughput,
     "gpu": gpu,
     "export_speed": exports,

@@ -28,6 +28,22 @@ def test_what_bounds_the_speed():
     ) in text_of("README.md")
 
 
+def test_how_fast_it_is_without_avx512():
+    trf = "TRF 2 7 7 80 10 50 500, first 1 Mb"
+    human, centromere = (
+        {tool: row.get("mb_per_second") for tool, row in results("repeats_speed_avx2")["genomes"][name].items()}
+        for name in ("human", "centromere")
+    )
+    one, two = "genoscan repeats", "genoscan repeats (2 threads)"
+    said = (
+        f"{human[one]:.1f} Mb/s on one thread and {human[two]:.1f} on two, in the "
+        f"centromere {centromere[one]:.1f} and {centromere[two]:.1f}; longdust "
+        f"{human['longdust']:.1f} and {centromere['longdust, first 1 Mb']:.2f}, TRF {human[trf]:.2f} and "
+        f"{centromere[trf]:.2f}, tantan `-f3` {human['tantan -f3']:.1f} and {centromere['tantan -f3']:.1f}"
+    )
+    assert said in text_of("README.md")
+
+
 def test_how_often_units_are_right():
     found = results("repeats_units")
     trf = "TRF 2 7 7 80 10 50 2000"
@@ -107,6 +123,9 @@ def test_how_good_the_model_of_reads_is():
             beyond = f"{100 * one['excess']:.2f} % | {one['divergence']:.4f}" if name != "exact" else "|"
             last = f"{one['calibration']:.3f} | {one['accuracy']:.3f} | {one['top3']:.3f} |"
             assert f"| {said} | {one['log_loss']:.3f} | {beyond} | {last}" in page
+    excess = [f"{100 * sets['targets'][name]['excess']:.2f} %" for name in ("model", "naive_bayes")]
+    said = "log-loss {} above the exact posterior's, where naive Bayes is {} above".format(*excess)
+    assert said in text_of("README.md")
     mixtures = results("tissue_mixtures")["errors"]
     assert f"mean absolute error {mixtures['read network']['mae']:.4f}, R2 {mixtures['read network']['r2']:.3f}" in page
 
