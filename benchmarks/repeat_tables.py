@@ -93,7 +93,7 @@ def units(result: dict) -> str:
 def speed(result: dict, title: str = "Repeats: speed") -> str:
     human, centromere = result["genomes"]["human"], result["genomes"]["centromere"]
     rows = [
-        [bold(tool), _speed(human[tool]), _speed(centromere[tool]), f"{_peak(human[tool], centromere[tool]):,.0f}"]
+        [bold(tool), _speed(human[tool]), _speed(centromere[tool]), _peak(human[tool], centromere[tool])]
         for tool in human
         if tool in centromere and ", first" not in tool
     ]
@@ -101,8 +101,8 @@ def speed(result: dict, title: str = "Repeats: speed") -> str:
         f'### {title}\n\nMb/s of the whole command less its start-up, best of the rounds; "<": stopped before it '
         f"was done. The genomes: human chr20, {human['genoscan repeats']['bases'] / 1e6:g} Mb, and the T2T centromere "
         f"of chr8, {centromere['genoscan repeats']['bases'] / 1e6:.1f} Mb, in copies where that is more than there is; "
-        "the slowest tools read their first megabase.\n\n"
-        + table(["tool", "human, Mb/s", "centromere, Mb/s", "peak memory, MB"], rows)
+        "the slowest tools read their first megabase. Blank: speed from too little sequence, memory of a tool that was "
+        "stopped.\n\n" + table(["tool", "human, Mb/s", "centromere, Mb/s", "peak memory, MB"], rows)
     )
 
 
@@ -120,8 +120,10 @@ def _speed(row: dict) -> str:
     )
 
 
-def _peak(*rows: dict) -> float:
-    return max(row.get("peak_mb", 0.0) for row in rows)
+def _peak(*rows: dict) -> str:
+    """Blank for a tool that never ended."""
+    known = [row["peak_mb"] for row in rows if "peak_mb" in row]
+    return f"{max(known):,.0f}" if known else ""
 
 
 def short_contigs(result: dict) -> str:

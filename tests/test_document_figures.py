@@ -105,7 +105,7 @@ def test_how_good_proportions_are():
         limits = [one["rates"][method]["limit"] for one in found["detection"]]
         cells = " | ".join("none" if limit is None else f"{100 * limit:g} %" for limit in limits)
         assert f"| {method} | {cells} |" in page
-    errors = [f"{found['errors'][method]['mae']:.3f}" for method in ("likelihood", "read network", "least-squares")]
+    errors = [f"{found['errors'][method]['mae']:.4f}" for method in ("likelihood", "read network", "least-squares")]
     assert "{} by likelihood from the atlas, {} by the bundled network, {} by least squares".format(*errors) in readme
 
 

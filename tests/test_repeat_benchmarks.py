@@ -217,3 +217,29 @@ def test_letters_masks_and_intervals(tmp_path):
     assert real.write_plain(records, tmp_path / "b.fa").read_text() == ">one\nACGTNN\n>b\nAC\n"
     mask = real.mask_of(real.merged([real.Interval(5, 7), real.Interval(1, 3), real.Interval(3, 4)]), 9)
     assert real.intervals_of(mask) == [(1, 4), (5, 7)]
+
+
+def test_short_genomes_are_copied_and_a_bite_is_of_the_longest_contig(tmp_path):
+    speed = module("repeats_speed")
+    fasta = tmp_path / "g.fa"
+    fasta.write_text(">short\nACGT\n>long\nNNGGGGCC\n")
+    name, records = speed.open_genome_argument(f"mine={fasta}", 30e-6)
+    assert name == "mine"
+    assert list(records) == ["short", "long", "short_1", "long_1", "short_2", "long_2"]  # 36 bases, of 30
+    assert {letters.tobytes() for letters in records.values()} == {b"ACGT", b"NNGGGGCC"}
+    assert {contig: letters.tobytes() for contig, letters in speed.bite_of(records).items()} == {"long": b"GGGGCC"}
+    assert list(speed.open_genome_argument(f"{fasta}:short", 0)[1]) == ["short"]
+
+
+def test_a_table_of_speeds_leaves_out_what_is_not_known():
+    row = {"bases": 1_000_000, "mb_per_second": 2.5, "peak_mb": 40.0}
+    stopped = {"bases": 20_000_000, "mb_per_second_below": 1.0}
+    human = {"genoscan repeats": row, "slow": stopped, "few": row, "slow, first 1 Mb": row}
+    centromere = {**human, "few": {**row, "bases": 60_000}}
+    text = module("repeat_tables").speed({"genomes": {"human": human, "centromere": centromere}})
+    lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if "|" in line][2:]
+    assert lines == [
+        ["**genoscan repeats**", "2.50", "2.50", "40"],
+        ["slow", "< 1", "< 1", ""],
+        ["few", "2.50", "", "40"],
+    ]

@@ -342,8 +342,8 @@ def advance(typingctx, near, long, bases, behind, row, quarter, vectors, out, at
 def pool(typingctx, near, long, vectors, out, at):
     """Write the scores after quarter 3 at out[at] as bands: 48 near ones of each scoring, then the long ones.
 
-    Of the near scores the tolerant ones are those of the bin's last base, the others the highest in the bin.
-    Arguments as of `advance`.
+    Of the near scores the tolerant ones are those of the bin's last base, the others the highest in the bin, which
+    begin at 0 again. Arguments as of `advance`.
     """
     count = vectors.literal_value
     signature = types.void(near, long, vectors, out, at)
