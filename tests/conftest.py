@@ -1,8 +1,13 @@
 """What all tests share."""
 
+import functools
+import gc
 import os
 import shutil
+import sys
 import tempfile
+from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -33,6 +38,23 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log):
             return "in turn" if any(path == one or path.startswith(f"{one}/") for one in IN_TURN) else file
 
     return InTurn(config, log)
+
+
+def pytest_collection_finish():
+    """What was imported stays: the collector, which trainings and exports call again and again, need not look through
+    it each time."""
+    gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_operator_table():
+    """The exporter's table of operators, which no test changes, is made once and not for each export; where this torch
+    keeps it elsewhere, tests only take longer."""
+    with pytest.MonkeyPatch.context() as patch, suppress(ImportError, AttributeError):
+        if "torch" in sys.modules:
+            registry = import_module("torch.onnx._internal.exporter._registration").ONNXRegistry
+            patch.setattr(registry, "from_torchlib", staticmethod(functools.cache(registry.from_torchlib)))
+        yield
 
 
 @pytest.fixture(scope="session")

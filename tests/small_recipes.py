@@ -43,3 +43,17 @@ def write_smaller(folder: Path) -> Path:
     for name in bundled_recipes():
         (folder / "recipes" / f"{name}.toml").write_text(smaller(bundled_text(name)))
     return folder
+
+
+def tiny_repeats(**fit_settings):
+    """A recipe as `repeats`, of a network that trains in a second and needs no backgrounds."""
+    from genoscan.training.recipe import load_recipe
+
+    bundled = load_recipe("repeats")
+    net = bundled.net.model_copy(update={"lags": 64, "width": 4, "dilations": (1, 2)})
+    training = {"periods": [1, 60], "gap": 200}
+    data = {"window": 512, "random_share": 1.0, "orders": [], "validation_examples": 5}
+    data |= {"training": training, "validation": training}
+    settings = {"batch": 2, "steps_per_epoch": 3, "epochs": 4, "learning_rate": 0.01, "warmup": 2, "margin": 16}
+    values = bundled.model_dump(mode="json") | {"net": net.model_dump(), "data": data, "fit": settings | fit_settings}
+    return type(bundled).model_validate(values)

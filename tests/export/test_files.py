@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -40,12 +41,34 @@ def exported(checkpoint, path, **more):
     return said
 
 
-def test_weights_go_beside_a_large_model(checkpoint, tmp_path):
-    small, large = tmp_path / "small.onnx", tmp_path / "large.onnx"
-    assert not [line for line in exported(checkpoint, small) if "too large" in line]
-    (said,) = [line for line in exported(checkpoint, large, largest_file=10_000) if "too large" in line]
-    assert said == f"{large}: too large for one ONNX file: its weights are in {large}.data; keep both files together"
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["large.onnx", "large.onnx.data", "small.onnx"]
+@pytest.fixture(scope="module")
+def small(checkpoint, tmp_path_factory):
+    path = tmp_path_factory.mktemp("small") / "m.onnx"
+    assert not [line for line in exported(checkpoint, path) if "too large" in line]
+    return path
+
+
+@pytest.fixture(scope="module")
+def exported_large(checkpoint, tmp_path_factory):
+    """A model whose weights are beside it, and what its export said."""
+    path = tmp_path_factory.mktemp("large") / "m.onnx"
+    return path, exported(checkpoint, path, largest_file=10_000)
+
+
+@pytest.fixture
+def large(exported_large, tmp_path):
+    """A copy of the model whose weights are beside it, alone in a folder."""
+    path = tmp_path / "large" / "m.onnx"
+    shutil.copytree(exported_large[0].parent, path.parent)
+    return path
+
+
+def test_weights_go_beside_a_large_model(small, large, exported_large):
+    path, lines = exported_large
+    (said,) = [line for line in lines if "too large" in line]
+    assert said == f"{path}: too large for one ONNX file: its weights are in {path}.data; keep both files together"
+    assert [path.name for path in small.parent.iterdir()] == ["m.onnx"]
+    assert sorted(path.name for path in large.parent.iterdir()) == ["m.onnx", "m.onnx.data"]
     assert large.stat().st_size < small.stat().st_size / 2
     tokens = np.random.default_rng(0).integers(5, 69, (2, 40))
     assert (open_model(large, "cpu", 2).run(tokens) == open_model(small, "cpu", 2).run(tokens)).all()
@@ -53,49 +76,39 @@ def test_weights_go_beside_a_large_model(checkpoint, tmp_path):
     onnx.checker.check_model(str(large), full_check=True)
 
 
-def test_a_scan_of_a_large_model_from_another_folder(checkpoint, tmp_path):
-    (tmp_path / "models").mkdir()
-    exported(checkpoint, tmp_path / "models" / "large.onnx", largest_file=10_000)
+def test_a_scan_of_a_large_model_from_another_folder(large, tmp_path):
     codes = np.random.default_rng(0).integers(0, 4, 4000).astype(np.uint8)
     genome = write(tmp_path, fasta_record("c", codes))
-    done = run(
-        "scan", genome, "--model", "models/large.onnx", "-o", "track.bed", "-t", 1, "--device", "cpu", cwd=tmp_path
-    )
+    model = large.relative_to(tmp_path)
+    done = run("scan", genome, "--model", model, "-o", "track.bed", "-t", 1, "--device", "cpu", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert json.loads((tmp_path / "track.bed.json").read_text())["counts"]["windows"] == 100
 
 
-def test_the_digest_is_of_the_weights_too(checkpoint, tmp_path):
-    path = tmp_path / "m.onnx"
-    exported(checkpoint, path, largest_file=10_000)
-    before = read_model(path, "cpu").sha256
-    weights = bytearray(weights_file(path).read_bytes())
+def test_the_digest_is_of_the_weights_too(large):
+    before = read_model(large, "cpu").sha256
+    weights = bytearray(weights_file(large).read_bytes())
     weights[-8:] = b"\0" * 8
-    weights_file(path).write_bytes(bytes(weights))
-    assert read_model(path, "cpu").sha256 != before
+    weights_file(large).write_bytes(bytes(weights))
+    assert read_model(large, "cpu").sha256 != before
 
 
-def test_missing_weights_are_named(checkpoint, tmp_path):
-    path = tmp_path / "m.onnx"
-    exported(checkpoint, path, largest_file=10_000)
-    weights_file(path).unlink()
+def test_missing_weights_are_named(large):
+    weights_file(large).unlink()
     with pytest.raises(GenoscanError, match=r"m\.onnx\.data") as caught:
-        open_model(path, "cpu")
+        open_model(large, "cpu")
     assert "\n" not in str(caught.value)
 
 
-def test_a_smaller_model_takes_old_weights_away(checkpoint, tmp_path):
-    path = tmp_path / "m.onnx"
-    exported(checkpoint, path, largest_file=10_000)
-    exported(checkpoint, path)
-    assert [one.name for one in tmp_path.iterdir()] == ["m.onnx"]
-    assert open_model(path, "cpu").card.window == 40
+def test_a_smaller_model_takes_old_weights_away(checkpoint, large):
+    exported(checkpoint, large)
+    assert [one.name for one in large.parent.iterdir()] == ["m.onnx"]
+    assert open_model(large, "cpu").card.window == 40
 
 
-def test_graphs_of_any_size_are_checked_and_run(checkpoint, tmp_path):
-    exported(checkpoint, tmp_path / "m.onnx")
-    model = onnx.load(tmp_path / "m.onnx")
-    assert 10_000 < byte_size(model) < (tmp_path / "m.onnx").stat().st_size
+def test_graphs_of_any_size_are_checked_and_run(small):
+    model = onnx.load(small)
+    assert 10_000 < byte_size(model) < small.stat().st_size
     tokens = np.random.default_rng(0).integers(5, 69, (2, 40))
     check_graph(model, 10_000)
     results = [cpu_session(model, largest=limit).run(None, {"input_ids": tokens})[0] for limit in (10_000, 2**30)]

@@ -6,25 +6,15 @@ import signal
 import numpy as np
 import pytest
 import torch
+from small_recipes import tiny_repeats as tiny
 
 from genoscan.scanner.errors import GenoscanError, UsageError
 from genoscan.training import fit as fit_module
 from genoscan.training.checkpoint import build_net, load_checkpoint, restore_net
 from genoscan.training.fit import best_epoch, evaluate, fit, learning_rate, train_step
-from genoscan.training.recipe import FitSettings, load_recipe, parse_recipe, recipe_text
+from genoscan.training.recipe import FitSettings, parse_recipe, recipe_text
 
 UNTIMED = ("seconds", "megabases_per_second")
-
-
-def tiny(**fit_settings):
-    bundled = load_recipe("repeats")
-    net = bundled.net.model_copy(update={"lags": 64, "width": 4, "dilations": (1, 2)})
-    training = {"periods": [1, 60], "gap": 200}
-    data = {"window": 512, "random_share": 1.0, "orders": [], "validation_examples": 5}
-    data |= {"training": training, "validation": training}
-    settings = {"batch": 2, "steps_per_epoch": 3, "epochs": 4, "learning_rate": 0.01, "warmup": 2, "margin": 16}
-    values = bundled.model_dump(mode="json") | {"net": net.model_dump(), "data": data, "fit": settings | fit_settings}
-    return type(bundled).model_validate(values)
 
 
 def quiet(_line):

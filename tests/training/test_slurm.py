@@ -7,9 +7,10 @@ import subprocess
 
 import pytest
 from commands import invoke
-from labelled import regression_table, write_recipe
+from small_recipes import tiny_repeats
 
 from genoscan.scanner.errors import UsageError
+from genoscan.training.recipe import recipe_text
 from genoscan.training.slurm import slurm_minutes, slurm_script
 
 
@@ -66,9 +67,8 @@ def test_the_command_checks_what_it_writes(tmp_path, monkeypatch):
 def test_it_submits_itself_until_the_run_is_finished(tmp_path, monkeypatch):
     """The pretended sbatch runs the script at once; the job's limit is made so short that it takes several."""
     monkeypatch.chdir(tmp_path)
-    regression_table("t.tsv")
-    write_recipe("r.toml", ("batch = 16", "batch = 80"), ("epochs = 3", "epochs = 1"))
-    words = ["promoter", "--recipe", "r.toml", "--data", "t.tsv", "-t", 1, "-o", "out dir"]
+    (tmp_path / "r.toml").write_text(recipe_text(tiny_repeats(epochs=1, steps_per_epoch=2)))
+    words = ["repeats", "--recipe", "r.toml", "-t", 1, "-o", "out dir"]
     assert invoke("train", "--slurm", "my job.sh", *words).exit_code == 0
     script = (tmp_path / "my job.sh").read_text()
     assert "--time-limit 228" in script  # four hours less a twentieth
