@@ -13,8 +13,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from genoscan.scanner import batch, staffing
-from genoscan.scanner.actors import ray_workers
+from genoscan.scanner import actors, batch, staffing
 from genoscan.scanner.cluster import ray_cluster
 from genoscan.scanner.inference.session import open_session, read_model
 from genoscan.scanner.options import ScanOptions
@@ -67,8 +66,9 @@ def opener_of(seconds, log, meet, blind, deadly, wrong):
 @guarded
 def main(
     genome, models, output=None, address=None, workers=None, threads=1, format="bed", tile_size=2**18, resume=False,
-    seconds=0.0, log=os.devnull, meet=None, blind=(), deadly=False, wrong=None,
+    seconds=0.0, log=os.devnull, meet=None, blind=(), deadly=False, wrong=None, attempts=actors.ATTEMPTS,
 ):  # fmt: skip
+    actors.ATTEMPTS = attempts
     files = [read_model(path, "cpu", 8) for path in models]
     with ray_cluster(address) as nodes:
         if address is None:
@@ -76,7 +76,7 @@ def main(
         else:
             staff = staffing.staff_cluster(nodes, workers, threads, None, "cpu")
         opener = opener_of(seconds, log, meet, blind, deadly, wrong)
-        with ray_workers(files, staff, batch._warn, opener) as crew:
+        with actors.ray_workers(files, staff, batch._warn, opener) as crew:
             sample = batch.Sample("sample", genome, tuple(models))
             options = ScanOptions(format=format, tile_size=tile_size)
             job = batch.plan_single(sample, crew.models[0].card, output, format)

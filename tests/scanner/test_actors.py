@@ -13,7 +13,7 @@ import numpy as np
 import psutil
 import pytest
 import toys
-from commands import LIMIT, contents, run, start
+from commands import LIMIT, contents, run, scan_file, start
 from ray_nodes import ENVIRONMENT, Nodes
 
 from genoscan.scanner import cluster
@@ -42,8 +42,7 @@ def inputs(tmp_path_factory):
     toys.write(folder / "said.onnx", toys.base_model("A", 50, 5, calling=said))
     for model in ("gc", "motif", "said"):
         for format in ("bed", "bedgraph") if model == "gc" else ("bed",):
-            paths = folder / "genome.fa", "-m", folder / f"{model}.onnx", "-o", folder / f"{model}.{format}"
-            assert run("scan", *paths, "--format", format, "--device", "cpu", "-q").returncode == 0
+            scan_file(folder / "genome.fa", folder / f"{model}.onnx", folder / f"{model}.{format}", format=format)
     assert len((folder / "gc.bed").read_bytes()) > 20_000
     return folder
 
@@ -260,10 +259,10 @@ def test_ctrl_c_lets_the_workers_of_a_cluster_go(inputs, tmp_path, nodes, pair):
 def test_a_piece_that_kills_every_worker_is_given_up(inputs, tmp_path, nodes):
     genome = (inputs / "genome.fa").read_text()
     (tmp_path / "genome.fa").write_text(f"{genome}>deadly\n{'A' * 4000}\n")
-    deadly = Driver(inputs, tmp_path, nodes, genome=tmp_path / "genome.fa", deadly=True, workers=1)
+    deadly = Driver(inputs, tmp_path, nodes, genome=tmp_path / "genome.fa", deadly=True, workers=1, attempts=2)
     code, stdout, stderr = deadly.end()
     assert (code, stdout) == (1, b"")
-    said = r"4 workers died of the same piece \(c2:[0-9,]+\); do they have enough memory\? Try .* fewer --threads"
+    said = r"2 workers died of the same piece \(c2:[0-9,]+\); do they have enough memory\? Try .* fewer --threads"
     assert_kept(stderr, deadly.output, f"error: {tmp_path}/genome.fa: {said}")
     whole = Driver(
         inputs, tmp_path, nodes, genome=tmp_path / "genome.fa", resume=True, workers=1, log=tmp_path / "again"
