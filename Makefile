@@ -3,11 +3,14 @@
 # make lint   ruff, as CI runs it
 # make docs   the documents as a site, build/site/index.html; what sphinx warns of is an error
 
-# (--no-compile: Python compiles what it imports, a fraction of what is installed, and keeps it)
-
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# pip compiles what it installs on one core; a few files of some packages are templates, which do not compile
+COMPILE := $(BIN)/python -m compileall -qq -j 0 $(VENV)/lib || true
+# Python keeps what it compiles, whatever the environment says: tests start it hundreds of times
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: demo docs test lint clean
 
@@ -29,15 +32,16 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/installed-base: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --editable .
+	$(PIP) --editable .
 	touch $@
 
 $(VENV)/installed-dev: pyproject.toml constraints.txt | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt --editable '.[dev]'
+	$(PIP) --no-compile --constraint constraints.txt --editable '.[dev]'
+	$(COMPILE)
 	touch $@ $(VENV)/installed-base $(VENV)/installed-docs
 
 $(VENV)/installed-docs: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --editable '.[docs]'
+	$(PIP) --editable '.[docs]'
 	touch $@ $(VENV)/installed-base
 
 clean:
