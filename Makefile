@@ -1,5 +1,6 @@
 # make demo   one command from a bare clone to a scanned genome (installs what scanning needs)
-# make test   installs what the tests need and runs them all, two at a time
+# make test       installs what the tests need and runs them, two at a time
+# make test-all   the same, with those marked `long` as well
 # make lint   ruff, as CI runs it
 # make docs   the documents as a site, build/site/index.html; what sphinx warns of is an error
 
@@ -12,12 +13,15 @@ COMPILE := $(BIN)/python -m compileall -qq -j 0 $(VENV)/lib || true
 # Python keeps what it compiles, whatever the environment says: tests start it hundreds of times
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo docs test lint clean
+.PHONY: demo docs test test-all lint clean
 
 demo: $(VENV)/installed-base
 	$(BIN)/genoscan demo --out-dir demo
 
 test: $(VENV)/installed-dev
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m "not long"
+
+test-all: $(VENV)/installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
 lint: $(VENV)/installed-dev

@@ -35,6 +35,7 @@ def chaos():
     return importlib.import_module("chaos")
 
 
+@pytest.mark.long
 def test_rounds_of_chaos_end_in_the_same_bytes(tmp_path):
     out = tmp_path / "chaos.json"
     command = [sys.executable, BENCHMARKS / "chaos.py", "--rounds", "2", "--seed", "8", "--bases", "500000"]
@@ -48,6 +49,7 @@ def test_rounds_of_chaos_end_in_the_same_bytes(tmp_path):
     assert all(one["problems"] == [] for one in result["rounds"])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_leaves_no_disk_and_no_process(chaos, tmp_path, sent):
     """A round with a full disk, which is a file system of its own, while its scan runs."""

@@ -50,6 +50,7 @@ REPLACED = {
     "TMPDIR=/scratch": "TMPDIR=.",
 }
 """What this machine need not have."""
+LONG = {"bench", "explain", "gpu", "scan", "tissue", "training"}
 
 
 def reason_of(line):
@@ -85,7 +86,11 @@ def small_package(tmp_path_factory):
 
 
 @pytest.mark.usefixtures("working_folder")
-@pytest.mark.parametrize("path", [path for path in RUN_HERE if lines_of(path)], ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path",
+    [pytest.param(path, marks=[pytest.mark.long] * (path.stem in LONG)) for path in RUN_HERE if lines_of(path)],
+    ids=lambda path: path.stem,
+)
 def test_the_commands_of_a_document_run(path, small_package, monkeypatch):
     monkeypatch.setattr("genoscan.training.recipe.files", lambda _: small_package)
     monkeypatch.setattr(bootstrap.with_intervals, "__defaults__", (None, 5, 0))  # resamples, of 500

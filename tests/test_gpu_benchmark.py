@@ -139,15 +139,17 @@ def test_a_task_that_fails_or_hangs_is_recorded(gpu, tmp_path):
     assert found["error"].startswith("stopped after 0 s")
 
 
-def test_whole_script_on_the_cpu(gpu, machine, tmp_path):
+@pytest.mark.parametrize("models", [["repeats"], pytest.param(["repeats", "kmer-bert"], marks=pytest.mark.long)])
+def test_whole_script_on_the_cpu(gpu, machine, tmp_path, models):
     """Every section of every model runs, and what must hold on one device with itself holds."""
     out = tmp_path / "results" / "gpu.json"
     command = [sys.executable, BENCHMARKS / "gpu.py", "--out", out, "--providers", "cpu", "--small", "--seconds", ".05"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=250, cwd=tmp_path)
+    done = subprocess.run([*command, "--models", *models], capture_output=True, text=True, timeout=250, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     result = json.loads(out.read_text())
     assert result["machine"]["onnxruntime"] == machine.onnxruntime.__version__
-    if importlib.util.find_spec("torch") is None:
+    assert set(result["models"]) == {f"{model}-{precision}:cpu" for model in models for precision in ("fp32", "fp16")}
+    if "kmer-bert" in models and importlib.util.find_spec("torch") is None:
         assert "torch" in result["prepared"]["kmer-bert-fp32"]["error"]
         del result["prepared"], result["models"]["kmer-bert-fp32:cpu"], result["models"]["kmer-bert-fp16:cpu"]
     (row,) = result["sweep"]["settings"]

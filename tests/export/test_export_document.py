@@ -88,6 +88,7 @@ def folder(tmp_path_factory):
     return place
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("words", COMMANDS, ids=lambda words: " ".join(words)[:60])
 def test_examples_run(words, folder, monkeypatch):
     monkeypatch.chdir(folder)
@@ -102,6 +103,7 @@ def test_examples_run(words, folder, monkeypatch):
         assert Path(words[words.index("-o") + 1]).stat().st_size > 0
 
 
+@pytest.mark.long
 def test_the_embeddings_example_runs(folder, monkeypatch):
     monkeypatch.chdir(folder)
     Path("sequences.txt").write_text("\n".join([bases(600, 1), bases(600, 2, (5, 300)), bases(600, 3)]) + "\n")

@@ -22,7 +22,7 @@ SEQUENCES = [bases(90, seed) for seed in range(4)] + [bases(90, 9, (30, 31, 60))
 
 
 @pytest.mark.parametrize("precision", ["fp16", "int8"])
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", [pytest.param(one, marks=[pytest.mark.long] * (one != "dnabert")) for one in FAMILIES])
 def test_scores(name, precision, tmp_path):
     make, text = FAMILIES[name]
     folder = make(tmp_path / "checkpoint")

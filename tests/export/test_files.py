@@ -115,6 +115,7 @@ def test_graphs_of_any_size_are_checked_and_run(small):
     assert (results[0] == results[1]).all()
 
 
+@pytest.mark.long
 def test_another_process_writes_the_same_bytes(checkpoint, tmp_path):
     """Of int8, because everything that writes fp32 comes before it."""
     exported(checkpoint, tmp_path / "here.onnx", precision="int8")

@@ -4,7 +4,7 @@ import pytest
 from interrupted_scans import killed, outputs, resumed_bases, slow
 
 
-@pytest.mark.parametrize("name", ["x.bb", "x.bw", "x.parquet"])
+@pytest.mark.parametrize("name", [pytest.param("x.bb", marks=pytest.mark.long), "x.bw", "x.parquet"])
 def test_a_track_of_any_format_goes_on(place, name):
     scan = slow("-t", "2", output=name)
     kept = killed(place, *scan, folder=f"{name}.pieces")

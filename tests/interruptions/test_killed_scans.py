@@ -130,6 +130,7 @@ def test_a_batch_goes_on_and_what_is_complete_is_left_alone(place, undisturbed):
     assert [(row[0], row[-1]) for row in table[1:]] == [(sample, "complete") for sample, _ in rows]
 
 
+@pytest.mark.long
 def test_a_killed_ray_driver_leaves_no_process_and_goes_on(place, undisturbed):
     scan = slow("--workers", "2", "-t", "1")
     process = place.start(*scan)

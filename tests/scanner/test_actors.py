@@ -209,6 +209,7 @@ def raylets(nodes):
     return [nodes.add(2) for _ in range(2)]
 
 
+@pytest.mark.long
 def test_a_node_that_is_killed_leaves_no_trace_in_the_track(inputs, tmp_path, nodes, raylets):
     driver = Driver(inputs, tmp_path, nodes, workers=2, threads=2, seconds=0.02).wait_for_workers(2)  # one to a node
     killed = raylets.pop()
@@ -230,6 +231,7 @@ def pair(nodes, raylets):
     return raylets[:2]
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("pair")
 def test_only_the_pieces_of_a_killed_worker_are_done_again(inputs, tmp_path, nodes):
     driver = Driver(inputs, tmp_path, nodes, seconds=0.004, workers=2).wait_for_workers(2)
@@ -243,6 +245,7 @@ def test_only_the_pieces_of_a_killed_worker_are_done_again(inputs, tmp_path, nod
     assert 0 <= len(workers) - BATCHES < BATCHES / 4
 
 
+@pytest.mark.long
 def test_ctrl_c_lets_the_workers_of_a_cluster_go(inputs, tmp_path, nodes, pair):
     driver = Driver(inputs, tmp_path, nodes, seconds=0.01, workers=2).wait_for(300)
     driver.expect(1000)  # batches do not end, and must not be waited for
@@ -255,6 +258,7 @@ def test_ctrl_c_lets_the_workers_of_a_cluster_go(inputs, tmp_path, nodes, pair):
     assert {raylet for _, raylet in driver.batches()} <= set(pair)
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("pair")
 def test_a_piece_that_kills_every_worker_is_given_up(inputs, tmp_path, nodes):
     genome = (inputs / "genome.fa").read_text()
@@ -272,6 +276,7 @@ def test_a_piece_that_kills_every_worker_is_given_up(inputs, tmp_path, nodes):
     assert whole.output.read_bytes() == (inputs / "gc.bed").read_bytes()  # nothing is called in the last contig
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("all_blind", "model"), [(True, "said"), (False, "gc")])
 def test_sequence_is_sent_to_nodes_that_do_not_see_the_genome(inputs, tmp_path, nodes, pair, all_blind, model):
     blind, models = pair if all_blind else pair[:1], [str(inputs / f"{model}.onnx")]
