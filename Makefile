@@ -1,15 +1,15 @@
-# make demo   one command from a bare clone to a scanned genome (installs what scanning needs)
-# make test       installs what the tests need and runs them, two at a time
-# make test-all   the same, with those marked `long` as well
-# make lint   ruff, as CI runs it
-# make docs   the documents as a site, build/site/index.html; what sphinx warns of is an error
+# make demo       one command from a bare clone to a scanned genome (installs what scanning needs)
+# make test       installs what the tests need and runs them, two at a time, but for those marked `long`
+# make test-all   runs all tests
+# make lint       ruff, as CI runs it
+# make docs       the documents as a site, build/site/index.html; what sphinx warns of is an error
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
-# pip compiles what it installs on one core; a few files of some packages are templates, which do not compile
-COMPILE := $(BIN)/python -m compileall -qq -j 0 $(VENV)/lib || true
+# pip would compile on one core, and all packages' tests; a few files are templates, which do not compile
+COMPILE := $(BIN)/python -m compileall -qq -j 0 -x '/tests?/' $(VENV)/lib || true
 # Python keeps what it compiles, whatever the environment says: tests start it hundreds of times
 export PYTHONDONTWRITEBYTECODE :=
 

@@ -46,6 +46,7 @@ def test_the_tables():
     ]  # fmt: skip
 
 
+@pytest.mark.long
 def test_the_command_trains_and_goes_on(tmp_path):
     table, recipe = regression_table(tmp_path / "t.tsv"), write_recipe(tmp_path / "r.toml")
     words = [
