@@ -50,10 +50,11 @@ def pytest_collection_finish():
 def one_operator_table():
     """The exporter's table of operators, which no test changes, is made once and not for each export; where this torch
     keeps it elsewhere, tests only take longer."""
-    with pytest.MonkeyPatch.context() as patch, suppress(ImportError, AttributeError):
+    with pytest.MonkeyPatch.context() as patch:
         if "torch" in sys.modules:
-            registry = import_module("torch.onnx._internal.exporter._registration").ONNXRegistry
-            patch.setattr(registry, "from_torchlib", staticmethod(functools.cache(registry.from_torchlib)))
+            with suppress(ImportError, AttributeError):
+                registry = import_module("torch.onnx._internal.exporter._registration").ONNXRegistry
+                patch.setattr(registry, "from_torchlib", staticmethod(functools.cache(registry.from_torchlib)))
         yield
 
 

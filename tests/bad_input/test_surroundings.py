@@ -26,7 +26,7 @@ def long_scan(folder):
     return "scan", "long.fa.gz", "--model", "slow.onnx", "--device", "cpu", "--tile-size", "2000000"
 
 
-@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", pytest.param("SIGHUP", marks=pytest.mark.long)])
 def test_a_signal_ends_a_scan_at_once_and_leaves_nothing(folder, long_scan, name):
     before = commands.contents(folder)
     process = commands.start(*long_scan, "-o", "out.bed", text=True)

@@ -32,8 +32,8 @@ from interrupted_scans import (
     [
         (signal.SIGKILL, -9, ("-t", "1"), ("-t", "2")),
         (signal.SIGTERM, 143, ("-t", "1"), ("-t", "1", "--tile-size", "9000")),
-        (signal.SIGINT, 130, ("-t", "2"), ("-t", "2")),
-        (signal.SIGHUP, 129, ("-t", "1"), ("-t", "3", "--tile-size", "300000")),
+        pytest.param(signal.SIGINT, 130, ("-t", "2"), ("-t", "2"), marks=pytest.mark.long),
+        pytest.param(signal.SIGHUP, 129, ("-t", "1"), ("-t", "3", "--tile-size", "300000"), marks=pytest.mark.long),
     ],
     ids=["SIGKILL", "SIGTERM", "SIGINT", "SIGHUP"],
 )

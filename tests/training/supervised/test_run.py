@@ -101,7 +101,10 @@ WAYS = {
 }
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    "way",
+    ["convolutions", "transformer", *(pytest.param(one, marks=pytest.mark.long) for one in ("adapters", "frozen"))],
+)
 def test_interrupted_and_resumed_is_uninterrupted(tmp_path, table, way):
     """Stopped after single steps, at ends of epochs and within accumulation's reach; bit for bit on one thread."""
     net, changes = WAYS[way]
