@@ -51,6 +51,7 @@ REPLACED = {
 }
 """What this machine need not have."""
 LONG = {"bench", "explain", "gpu", "scan", "tissue", "training"}
+"""Documents whose commands take many seconds."""
 
 
 def reason_of(line):
@@ -105,6 +106,7 @@ def test_the_commands_of_a_document_run(path, small_package, monkeypatch):
 
 def test_no_reason_is_left_over():
     lines = [line for path in RUN_HERE for line in console_lines(path)]
+    assert {path.stem for path in RUN_HERE} >= LONG
     for pattern in (*NOT_RUN, *SMALLER, *map(re.escape, REPLACED)):
         assert any(re.search(pattern, line) for line in lines), pattern
 
